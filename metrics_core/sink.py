@@ -1,0 +1,36 @@
+"""The seam between an ingest and what is behind it.
+
+Each pipeline's `ingest.py` reaches its store only through `Sink`. So an experiment can put the HTTP ingest before the
+ring, or the WebSocket ingest before Redis, and tell what the transport costs from what the store costs.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from metrics_core.sample import Sample
+
+
+class Batch(Struct, frozen=True, gc=False):
+    """A batch that passed validation.
+
+    Attributes:
+        body: The bytes as they came; a store that keeps bytes need not encode again.
+        samples: The same batch decoded, at least one sample.
+    """
+
+    body: bytes
+    samples: list[Sample]
+
+
+class Sink(Protocol):
+    """Something that can hold batches."""
+
+    async def accept(self, batch: Batch) -> None:
+        """Take a batch; return when it is held, in the sink's own meaning of *held*.
+
+        Raises:
+            Refused: It is not held and leaves no trace (or, for `Unavailable`, it is not known whether it is).
+        """

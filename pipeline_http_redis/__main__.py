@@ -1,0 +1,38 @@
+"""`python -m pipeline_http_redis ingest|worker|fanout`: one process of pipeline A, configured by `LAB_…` variables."""
+
+from __future__ import annotations
+
+import sys
+
+from lab_runtime.env import Env
+from lab_runtime.process import run_async, start
+from pipeline_http_redis.config import Config
+
+_ROLES = ("ingest", "worker", "fanout")
+
+
+def main(role: str) -> None:
+    """Run one role; imports only what that role needs, which keeps a worker small."""
+
+    def body(env: Env, name: str) -> None:
+        config = Config.from_env(env, name)
+        if role == "ingest":
+            from pipeline_http_redis.server import IngestServer
+
+            run_async(lambda stop: IngestServer(config).serve(stop))
+        elif role == "worker":
+            from pipeline_http_redis.worker import work
+
+            work(config)
+        else:
+            from pipeline_http_redis.fanout import FanoutServer
+
+            run_async(lambda stop: FanoutServer(config).serve(stop))
+
+    start(role, body)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in _ROLES:
+        sys.exit(f"usage: python -m pipeline_http_redis {'|'.join(_ROLES)}")
+    main(sys.argv[1])

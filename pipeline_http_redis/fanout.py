@@ -1,0 +1,162 @@
+"""The fan-out process of pipeline A: Redis → snapshot → every dashboard, on `websockets`.
+
+Four times a second it asks the store what changed, builds one snapshot and offers it to every subscriber; while nobody
+is connected it builds none. A crash or a second instance costs nothing: all state is in Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Final
+
+import redis
+from websockets.asyncio.server import ServerConnection, serve
+
+from lab_runtime.feed import WRITE_LIMIT_BYTES, Answer, Fanout, HttpRoutes, json_answer, text_answer
+from lab_runtime.logs import get_logger
+from lab_runtime.ops import metrics_text
+from lab_runtime.process import SelfMeter, now_us
+from metrics_core.snapshot import (
+    ProcessView,
+    ProducerBoard,
+    ProducerView,
+    SlidingLatency,
+    SlidingRate,
+    encode_snapshot,
+)
+from pipeline_http_redis.config import Config
+from pipeline_http_redis.store.counters import Counters, store_process
+from pipeline_http_redis.store.feed import Feed
+from pipeline_http_redis.store.keys import StoredProducer
+
+_FEED: Final = "/v1/feed"
+_log = get_logger("fanout")
+
+
+class FanoutServer:
+    """One fan-out process."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._feed = Feed(config.redis_url)
+        self._fanout = Fanout()
+        self._board = ProducerBoard()
+        self._rate = SlidingRate()
+        self._accepted, self._processed = SlidingLatency(), SlidingLatency()
+        self._meter = SelfMeter(config.name)
+        self._store_meter = StoreMeter(self._feed)
+        self._failure = "no tick yet"
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set."""
+        routes = {"/healthz": self._alive, "/readyz": self._ready, "/metrics": self._metrics}
+        http = HttpRoutes(frozenset({_FEED}), routes, self._config.token, frozenset())
+        tick = asyncio.create_task(self._tick_for_ever())
+        async with serve(
+            self._subscribe,
+            self._config.host,
+            self._config.fanout_port,
+            process_request=http,
+            origins=[None, *self._config.origins],  # type: ignore[list-item]
+            compression=None,
+            max_size=1024,  # dashboards have nothing to say here
+            write_limit=WRITE_LIMIT_BYTES,
+        ):
+            _log.info("listening", host=self._config.host, port=self._config.fanout_port)
+            await stop.wait()
+            tick.cancel()
+        await self._feed.redis.aclose()
+
+    async def _subscribe(self, connection: ServerConnection) -> None:
+        await self._fanout.serve(connection)
+
+    async def _tick_for_ever(self) -> None:
+        period_s = 1 / self._config.feed_hz
+        next_look = reported = time.monotonic()
+        while True:
+            next_look += period_s
+            await asyncio.sleep(max(0.0, next_look - time.monotonic()))
+            next_look = max(next_look, time.monotonic() - period_s)
+            try:
+                if time.monotonic() - reported >= 1.0:
+                    reported = time.monotonic()
+                    await self._feed.report(self._meter.observe(), now_us())
+                    await self._store_meter.look()
+                if self._fanout.subscribers:
+                    self._fanout.publish(await self._snapshot())
+                self._failure = ""
+            except (redis.RedisError, OSError) as error:
+                if not self._failure:
+                    _log.warning("store_away", error=type(error).__name__)
+                self._failure = f"redis: {type(error).__name__}"
+                self._feed.start_over()
+
+    async def _snapshot(self) -> bytes:
+        at_us = now_us()
+        counters, changed = await self._feed.changes(at_us)
+        for name, stored in changed.items():
+            self._board.update(name, _view(stored))
+        totals = counters.totals
+        return encode_snapshot(
+            pipeline="http_redis",
+            run=self._config.run,
+            at_us=at_us,
+            totals=totals,
+            rate_per_s=self._rate.observe(totals["processed"], at_us),
+            backlog={"waiting": counters.waiting, "capacity": self._config.backlog_capacity, "unit": "jobs"},
+            latency_ms={
+                "accepted": self._accepted.observe(counters.accepted, at_us),
+                "processed": self._processed.observe(counters.processed, at_us),
+            },
+            producers=self._board.entries(at_us),
+            processes=[*counters.processes, *self._store_meter.views],
+            alerts=_alerts(counters, self._config.backlog_capacity),
+            subscribers=self._fanout.subscribers,
+        )
+
+    async def _alive(self) -> Answer:
+        return json_answer({"status": "ok"})
+
+    async def _ready(self) -> Answer:
+        with suppress(redis.RedisError, OSError):
+            await self._feed.redis.ping()
+            return json_answer({"status": "ready"})
+        return json_answer({"status": "not ready", "failing": "redis", "detail": self._failure}, 503)
+
+    async def _metrics(self) -> Answer:
+        fanout = self._fanout
+        counters = {"feed_snapshots_skipped": fanout.skipped, "feed_subscribers_cut": fanout.cut}
+        return text_answer(metrics_text("http_redis", counters, {"feed_subscribers": fanout.subscribers}))
+
+
+class StoreMeter:
+    """CPU and memory of the Redis process, as it tells them itself (so it may run anywhere)."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._before: tuple[float, float] | None = None
+        self.views: list[ProcessView] = []
+
+    async def look(self) -> None:
+        """Ask once; `views` holds the store's process from the second look on."""
+        pid, cpu_s, rss_bytes = await store_process(self._feed.redis)
+        now = time.monotonic()
+        if self._before is not None and now > self._before[0] and cpu_s >= self._before[1]:
+            percent = 100 * (cpu_s - self._before[1]) / (now - self._before[0])
+            self.views = [ProcessView("redis", pid, round(percent, 1), rss_bytes)]
+        self._before = (now, cpu_s)
+
+
+def _view(stored: StoredProducer) -> ProducerView:
+    return ProducerView(stored.last_sample(), stored.windows[-1] if stored.windows else None)
+
+
+def _alerts(counters: Counters, capacity: int) -> list[str]:
+    alerts = []
+    if counters.waiting >= capacity:
+        alerts.append(f"backlog full: {counters.waiting} jobs wait, the ingest answers 429")
+    if counters.totals["dead_lettered"]:
+        alerts.append(f"{counters.totals['dead_lettered']} samples set aside (dead letters)")
+    return alerts

@@ -1,0 +1,38 @@
+"""The pipeline's ledger as the store holds it: which identities were processed."""
+
+from __future__ import annotations
+
+import redis.asyncio
+
+from pipeline_http_redis.store import keys
+from pipeline_http_redis.store.counters import read_hash, totals_of
+
+
+async def read_ledger(
+    connection: redis.asyncio.Redis,
+) -> tuple[dict[str, int], dict[str, dict[str, list[list[int]]]]]:
+    """The pipeline's ledger.
+
+    Returns:
+        The totals, and per producer and epoch the intervals of sequence numbers processed. Totals are read first, so
+        the intervals hold at least what the totals count.
+
+    Raises:
+        redis.RedisError: The store does not answer.
+    """
+    totals = totals_of(await read_hash(connection, keys.TOTALS))
+    epochs = {
+        name.decode(): known.decode().split(",")
+        for name, known in (await read_hash(connection, keys.EPOCHS)).items()
+    }
+    wanted = [(name, epoch) for name in sorted(epochs) for epoch in epochs[name]]
+    producers: dict[str, dict[str, list[list[int]]]] = {}
+    for first in range(0, len(wanted), 500):
+        part = wanted[first : first + 500]
+        async with connection.pipeline(transaction=False) as pipe:
+            for name, epoch in part:
+                pipe.zrange(keys.marks(name, epoch), 0, -1, withscores=True)
+            for (name, epoch), found in zip(part, await pipe.execute(), strict=True):
+                intervals = [[int(low), int(high)] for low, high in found]
+                producers.setdefault(name, {})[epoch] = intervals
+    return totals, producers

@@ -1,0 +1,173 @@
+"""`/v1/ingest`: frames in, cumulative acknowledgements out. One frame is one batch, numbered from 0 per connection.
+
+::
+
+    producer  →  {"type": "resume", "producer": "web-01", "epoch": 17…}     optional, at any time
+              ←  {"type": "resume", "next_seq": 1042, "held": [[0, 1041]]}
+    producer  →  {…sample…}  [{…}, {…}]  {…}                                 frames 0, 1, 2
+              ←  {"type": "reject", "frame": 1, "error": "schema", "detail": "$[1].seq: …"}
+              ←  {"type": "ack", "frames": 3}                         0–2 are held or were rejected by name
+
+An ack goes out when frames have come and the last ack is 50 ms old, or at 1,000 frames: an idle producer is
+answered at once, a busy one twenty times a second. Backpressure is TCP's own: no further frame is read until the last
+one is in. A resume is not a batch and has no number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+import orjson
+from msgspec import Struct
+from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.exceptions import ConnectionClosed
+
+from lab_runtime.logs import get_logger
+from metrics_core.errors import InvalidSample, Refused, RemoteFault
+from metrics_core.histogram import Histogram
+from metrics_core.intervals import IntervalSet
+from metrics_core.sample import ExactInteger, ProducerName, Sample
+from metrics_core.sink import Batch, Sink
+from metrics_core.wire import BatchDecoder
+
+ACK_EVERY_S: Final = 0.05
+ACK_FRAMES: Final = 1_000
+ACK_SAMPLES: Final = 10_000
+MOST_UNREAD_BYTES: Final = 64 * 1024
+_log = get_logger("ingest")
+
+
+class Resume(Struct, tag="resume", forbid_unknown_fields=True):
+    """A producer's question: what of this epoch do you hold?"""
+
+    producer: ProducerName
+    epoch: ExactInteger
+
+
+class Holder(Protocol):
+    """Something that can tell what it holds of a producer."""
+
+    def held(self, name: str, epoch: int) -> IntervalSet:
+        """The sequence numbers held of one producer and epoch."""
+
+
+_decode_resume = msgspec.json.Decoder(Resume).decode
+
+
+class Counts:
+    """What all connections of this process counted: refused batches and the clock *accepted*."""
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.rejected = 0
+        self.refused = 0
+        self.connections = 0
+        self.accepted_latency = Histogram()
+
+
+class ProducerConnection:
+    """One producer's connection: reads frames, acknowledges them."""
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        sink: Sink,
+        holder: Holder,
+        decoder: BatchDecoder,
+        counts: Counts,
+        now_us: Callable[[], int],
+    ) -> None:
+        self._connection = connection
+        self._sink = sink
+        self._holder = holder
+        self._decode = decoder.decode
+        self._counts = counts
+        self._now_us = now_us
+        self._loop = asyncio.get_running_loop()
+        self._frames = 0
+        self._acked = 0
+        self._unacked: list[list[Sample]] = []
+        self._unacked_samples = 0
+        self._last_ack_s = 0.0
+        self._ack_timer: asyncio.Handle | None = None
+
+    async def serve(self) -> None:
+        """Read until the producer goes."""
+        receive, decode, accept = self._connection.recv, self._decode, self._sink.accept
+        self._counts.connections += 1
+        try:
+            while True:
+                frame = await receive(decode=False)
+                try:
+                    samples = decode(frame)
+                    await accept(Batch(frame, samples))
+                except RemoteFault as fault:
+                    if not self._answered_resume(frame, fault):
+                        self._reject(fault)
+                else:
+                    self._unacked.append(samples)
+                    self._unacked_samples += len(samples)
+                    self._count_frame()
+        except ConnectionClosed:
+            pass
+        finally:
+            self._counts.connections -= 1
+            if self._ack_timer:
+                self._ack_timer.cancel()
+
+    def _count_frame(self) -> None:
+        self._frames += 1
+        if self._ack_timer is None:
+            wait_s = self._last_ack_s + ACK_EVERY_S - self._loop.time()
+            # call_soon, not at once: frames that came in the same read are acknowledged together
+            self._ack_timer = (
+                self._loop.call_later(wait_s, self._send_ack)
+                if wait_s > 0
+                else self._loop.call_soon(self._send_ack)
+            )
+        elif self._frames - self._acked >= ACK_FRAMES or self._unacked_samples >= ACK_SAMPLES:
+            self._ack_timer.cancel()
+            self._send_ack()
+
+    def _send_ack(self) -> None:
+        self._ack_timer = None
+        self._last_ack_s = self._loop.time()
+        self._acked = self._frames
+        self._send(b'{"type":"ack","frames":%d}' % self._frames)
+        if self._unacked:
+            now_us = self._now_us()
+            ages = [now_us - sample.sampled_at_us for samples in self._unacked for sample in samples]
+            self._counts.accepted += len(ages)
+            self._counts.accepted_latency.add_all(ages)
+            self._unacked = []
+            self._unacked_samples = 0
+
+    def _reject(self, fault: RemoteFault) -> None:
+        if isinstance(fault, Refused):
+            self._counts.refused += 1
+        else:
+            self._counts.rejected += 1
+        self._send(orjson.dumps({"type": "reject", "frame": self._frames, **fault.as_dict()}))
+        self._count_frame()
+
+    def _answered_resume(self, frame: bytes, fault: RemoteFault) -> bool:
+        if not isinstance(fault, InvalidSample) or b'"resume"' not in frame:
+            return False
+        try:
+            asked = _decode_resume(frame)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        held = self._holder.held(asked.producer, asked.epoch)
+        self._send(orjson.dumps({"type": "resume", "next_seq": held.next_missing(), "held": held.as_lists()}))
+        return True
+
+    def _send(self, message: bytes) -> None:
+        """Send without waiting; a producer that does not read its answers is cut before they pile up."""
+        if self._connection.transport.get_write_buffer_size() > MOST_UNREAD_BYTES:
+            _log.warning("producer_does_not_read", connection=str(self._connection.id))
+            self._connection.transport.abort()
+            return
+        broadcast([self._connection], message, text=True)
