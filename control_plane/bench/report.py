@@ -13,6 +13,7 @@ import orjson
 import psutil
 from rich.table import Table
 
+from control_plane.bench.figures import refresh
 from control_plane.bench.measures import Figure
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -135,6 +136,9 @@ def as_markdown(document: dict[str, Any]) -> str:
 
 
 def save(document: bytes, folder: Path) -> None:
-    """Write `bench-results.json` and `bench-results.md`."""
+    """Write `bench-results.json` and `bench-results.md`; fill the figures in the documents beside the folder."""
+    results = orjson.loads(document)
     (folder / "bench-results.json").write_bytes(document)
-    (folder / "bench-results.md").write_text(as_markdown(orjson.loads(document)), encoding="utf-8")
+    (folder / "bench-results.md").write_text(as_markdown(results), encoding="utf-8")
+    for page in folder.parent.glob("*.md"):
+        page.write_text(refresh(page.read_text(encoding="utf-8"), results), encoding="utf-8")

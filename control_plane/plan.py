@@ -1,0 +1,101 @@
+"""Which processes a lab consists of, in which order, with which environment. Starts nothing.
+
+Stages are started one after the other, each when the one before is ready, and stopped in reverse. Within a stage all
+start together: on two cores that is what lets both feeds move within four seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from control_plane import valkey
+from control_plane.settings import Settings
+
+STORE = "valkey"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyUrl:
+    """A child is ready when this URL answers 200."""
+
+    url: str
+
+
+Probe = ReadyUrl | Callable[[], Awaitable[bool]] | None
+"""How to see that a child is ready; None: when it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """One process to run.
+
+    Attributes:
+        name: In events, feeds, `/api/processes`, and of its log file.
+        command: Program and arguments.
+        environ: Its whole environment.
+        probe: How to see that it is ready.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environ: dict[str, str] = field(repr=False)
+    probe: Probe = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stages of a lab, and the temporary folder that goes with it (empty: none)."""
+
+    stages: tuple[tuple[ChildSpec, ...], ...]
+    redis_url: str
+    private_dir: str = ""
+
+
+def numbered(name: str, n: int) -> list[str]:
+    """`name` for one, `name-1 … name-n` for more."""
+    return [name] if n == 1 else [f"{name}-{i}" for i in range(1, n + 1)]
+
+
+def make_plan(settings: Settings) -> Plan:
+    """Plan a lab; writes Valkey's settings into the run's folder.
+
+    Raises:
+        LabError: There is no Valkey to run.
+    """
+    redis_url, private_dir = settings.redis_url, ""
+    store_stage: tuple[ChildSpec, ...] = ()
+    if not redis_url:
+        socket, private_dir = valkey.socket_path(settings.run_dir)
+        redis_url = valkey.socket_url(socket)
+        store_stage = (_store(settings, socket),)
+
+    def child(name: str, module: str, port_offset: int | None, *arguments: str) -> ChildSpec:
+        port = settings.port_base + (port_offset or 0)
+        probe = None if port_offset is None else ReadyUrl(f"http://{settings.client_host}:{port}/readyz")
+        command = (sys.executable, "-m", module, *arguments)
+        return ChildSpec(name, command, settings.child_environ(name, redis_url), probe)
+
+    workers = [f"worker-{i}" for i in range(1, settings.workers + 1)]
+    pipelines = (
+        *(child(name, "pipeline_http_redis", None, "worker") for name in workers),
+        *(
+            child(name, "pipeline_http_redis", 1, "ingest")
+            for name in numbered("ingest", settings.ingest_processes)
+        ),
+        child("fanout", "pipeline_http_redis", 2, "fanout"),
+        child("websocket", "pipeline_websocket", 3),
+        child("dashboard", "control_plane", 0, "serve"),
+    )
+    fleet = (child("fleet", "fake_servers", 4),)
+    stages = tuple(stage for stage in (store_stage, pipelines, fleet) if stage)
+    return Plan(stages, redis_url, private_dir)
+
+
+def _store(settings: Settings, socket: Path) -> ChildSpec:
+    config = valkey.write_config(settings.run_dir, socket, settings.fsync)
+    environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+    return ChildSpec(STORE, (valkey.binary(), str(config)), environ, partial(valkey.answers, socket))

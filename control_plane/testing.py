@@ -1,0 +1,71 @@
+"""`test`: style, types and tests, in this order; pytest last, so that its closing line ends the output."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from typing import Final
+
+from control_plane.settings import BOOTSTRAP_VARIABLES, ROOT
+from metrics_core.errors import LabError
+
+COMPOSE_SWITCH: Final = "LAB_TEST_COMPOSE"
+CHECKS: Final = (
+    ("ruff check", ("ruff", "check", ".")),
+    ("ruff format --check", ("ruff", "format", "--check", ".")),
+    ("mypy", ("mypy",)),
+)
+
+
+def run_tests(pytest_arguments: tuple[str, ...], *, tests_only: bool) -> int:
+    """Run all steps, also after one that fails.
+
+    Returns:
+        The exit code of the first step that failed, else 0.
+
+    Raises:
+        LabError: What the tests need is not installed.
+    """
+    missing = [
+        name for name in ("ruff", "mypy", "pytest", "playwright") if not importlib.util.find_spec(name)
+    ]
+    if missing:
+        raise LabError(
+            f"{', '.join(missing)} missing in .venv; `python3 lab.py test` installs what tests need"
+        )
+    environ = test_environ()
+    codes = []
+    for name, command in () if tests_only else CHECKS:
+        codes.append(_step(name, command, environ))
+    compose = os.environ.get(COMPOSE_SWITCH) == "1"
+    selection = ("-m", "compose or not compose") if compose else ()
+    if not compose:
+        _say(f"tests/compose is left out: it needs a Docker engine (select it with {COMPOSE_SWITCH}=1)")
+    codes.append(_step("pytest", ("pytest", *selection, *pytest_arguments), environ))
+    return next((code for code in codes if code), 0)
+
+
+def test_environ() -> dict[str, str]:
+    """This environment without the user's `LAB_…` settings, which must not change what tests see."""
+    environ = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith("LAB_") or name in BOOTSTRAP_VARIABLES
+    }
+    return environ | {"PYTHONPATH": str(ROOT)}
+
+
+def _step(name: str, command: tuple[str, ...], environ: dict[str, str]) -> int:
+    _say(name)
+    begun = time.monotonic()
+    code = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environ, check=False).returncode
+    if name != "pytest":
+        _say(f"{name}: {'ok' if code == 0 else f'exit code {code}'} ({time.monotonic() - begun:.0f} s)")
+    return code
+
+
+def _say(text: str) -> None:
+    print(f"lab test: {text}", flush=True)
