@@ -1,0 +1,127 @@
+// @ts-check
+/** One pipeline's pane: what goes through it now, how long it takes, what it counted. */
+
+import { fieldsOf, fromTemplate, setAttribute, setChildren, setShare, setText } from "./dom.js";
+import * as format from "./format.js";
+
+/** @typedef {import("./pipeline_state.js").PipelineState} PipelineState */
+/** @typedef {import("./types.js").Latency} Latency */
+/** @typedef {ReturnType<typeof fieldsOf>} Field */
+
+/** Ends of the small latency bars, ms; the same in both panes so that they can be compared by eye. */
+const RANGE_MS = { lowest: 0.1, highest: 10_000 };
+
+const RATE = "Samples added to the aggregates; mean of 2\u00a0s.";
+const COUNTERS = [
+  ["processed", "Processed", "samples", "Different samples in the aggregates since the run began."],
+  ["duplicates", "Duplicates", "samples", "Repeated deliveries, recognised and not counted again."],
+  ["rejected", "Rejected", "batches", "Invalid batches, turned away with the reason named."],
+];
+const MORE = [
+  ["accepted", "Accepted", "samples", "promised to be kept (A: 202, B: ack)"],
+  ["refused", "Refused", "batches", "valid, but turned away: a bound was reached or the store was away"],
+  ["late", "Late", "samples", "of a window that was closed already; counted, left out of the windows"],
+  ["future", "Future", "samples", "stamped ahead of the pipeline’s clock; counted, left out of windows"],
+  ["overwritten", "Overwritten", "samples", "aged out of a full ring; retention, not loss"],
+  ["dead_lettered", "Dead-lettered", "batches", "set aside after every retry failed"],
+];
+const CLOCKS = /** @type {const} */ (["accepted", "processed", "visible"]);
+
+/** @param {string} name @param {string} unit @param {string} definition */
+function tile(name, unit, definition) {
+  const element = fromTemplate("tile-template");
+  const field = fieldsOf(element);
+  setText(field("name"), name);
+  setText(field("unit"), unit);
+  setText(field("definition"), definition);
+  return { element, field };
+}
+
+export class Pane {
+  /** @param {PipelineState} pipeline */
+  constructor(pipeline) {
+    const { meta } = pipeline;
+    this.pipeline = pipeline;
+    this.element = fromTemplate("pane-template");
+    this.element.dataset.pipeline = meta.letter;
+    this.field = fieldsOf(this.element);
+    this.field("mark").classList.add(`mark-${meta.letter.toLowerCase()}`);
+    setText(this.field("path"), meta.path);
+    setAttribute(this.field("latency"), "aria-label", `Latency of pipeline ${meta.letter}`);
+
+    this.rate = tile("Rate", "samples/s", RATE);
+    this.backlog = tile("Backlog", "", meta.backlog);
+    this.field("main").append(this.rate.element, this.backlog.element);
+    this.clocks = CLOCKS.map((name) => this.#clockRow(name));
+    this.counters = COUNTERS.map(([, ...texts]) => tile(texts[0], texts[1], texts[2]));
+    this.field("counters").append(...this.counters.map((each) => each.element));
+  }
+
+  /** @param {typeof CLOCKS[number]} name */
+  #clockRow(name) {
+    const row = fromTemplate("latency-template");
+    const field = fieldsOf(row);
+    setText(field("name"), name[0].toUpperCase() + name.slice(1));
+    setText(field("definition"), this.pipeline.meta.clocks[name]);
+    this.field("latency").append(row);
+    return field;
+  }
+
+  /** @param {string} label @param {number} now_us */
+  draw(label, now_us) {
+    const { pipeline, field } = this;
+    setText(field("label"), label);
+    this.#drawBadge(now_us);
+    const { snapshot } = pipeline;
+    if (!snapshot) return;
+    setText(this.rate.field("value"), format.rate(snapshot.rate_per_s));
+    const { waiting, capacity, unit } = snapshot.backlog;
+    setText(this.backlog.field("value"), format.count(waiting));
+    const bound = capacity > 0 ? `of ${format.count(capacity)} ` : "";
+    setText(this.backlog.field("unit"), bound + (unit ?? ""));
+    const { accepted, processed } = snapshot.latency_ms;
+    const clocks = [accepted, processed, pipeline.visible.figures(now_us)];
+    clocks.forEach((figures, i) => drawClock(this.clocks[i], figures));
+    COUNTERS.forEach(([name], i) => {
+      setText(this.counters[i].field("value"), format.count(snapshot.totals[name]));
+    });
+    this.#drawMore(snapshot.totals);
+  }
+
+  /** @param {number} now_us */
+  #drawBadge(now_us) {
+    const { pipeline } = this;
+    const liveness = pipeline.liveness(now_us);
+    const age = format.age(pipeline.age_ms(now_us), 1000);
+    const texts = {
+      connecting: pipeline.connection.state === "idle" ? "Waiting for the lab" : "Connecting …",
+      live: `Live · ${age} old`,
+      stale: `Stale · ${age} old`,
+      lost: pipeline.snapshot ? `Reconnecting · ${age} old` : "Reconnecting …",
+    };
+    setText(this.field("badge"), texts[liveness]);
+    setAttribute(this.element, "data-liveness", liveness);
+  }
+
+  /** @param {Record<string, number>} totals */
+  #drawMore(totals) {
+    const list = this.field("more");
+    const known = MORE.filter(([name]) => totals[name] !== undefined);
+    setChildren(list, known.length * 2, () => document.createElement(list.children.length % 2 ? "dd" : "dt"));
+    known.forEach(([name, title, unit, definition], i) => {
+      setText(list.children[2 * i], `${title}: ${format.count(totals[name])} ${unit}`);
+      setText(list.children[2 * i + 1], definition);
+    });
+  }
+}
+
+/** @param {Field} field @param {Latency} figures */
+function drawClock(field, { p50, p99, n }) {
+  setText(field("p50"), n ? format.latency(p50) : "–");
+  setText(field("p99"), n ? format.latency(p99) : "–");
+  setText(field("n"), format.count(n));
+  const share = (/** @type {number} */ ms) => format.logShare(ms, RANGE_MS.lowest, RANGE_MS.highest);
+  setAttribute(field("range"), "data-empty", String(n === 0));
+  setShare(field("range"), "--from", share(p50));
+  setShare(field("range"), "--to", share(p99));
+}

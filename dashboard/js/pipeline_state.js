@@ -1,0 +1,111 @@
+// @ts-check
+/**
+ * What the page keeps of one pipeline: its newest snapshot, its connection, a bounded history and its visible
+ * latency. Pure: the time comes in. Not here: who draws it.
+ */
+
+import { GAP_S, HISTORY_ROWS, STALE_AFTER_MS } from "./config.js";
+import { Series } from "./series.js";
+import { VisibleLatency } from "./visible.js";
+
+/** @typedef {import("./types.js").Connection} Connection */
+/** @typedef {import("./types.js").Latency} Latency */
+/** @typedef {import("./types.js").Snapshot} Snapshot */
+
+/**
+ * How far a pipeline's figures can be trusted: "connecting" before the first snapshot, "live", "stale" while
+ * connected but with an old snapshot, "lost" while reconnecting.
+ * @typedef {"connecting" | "live" | "stale" | "lost"} Liveness
+ */
+
+export class PipelineState {
+  /** @param {typeof import("./config.js").PIPELINES[number]} meta */
+  constructor(meta) {
+    this.meta = meta;
+    /** @type {Connection} */
+    this.connection = { state: "idle" };
+    /** @type {Snapshot | null} */
+    this.snapshot = null;
+    this.received_us = 0;
+    /** Smallest time from a snapshot's own clock to its arrival; holds the gap between the two clocks. */
+    this.clock_gap_us = Infinity;
+    this.series = new Series(HISTORY_ROWS);
+    this.visible = new VisibleLatency();
+  }
+
+  /**
+   * @param {Snapshot} snapshot
+   * @param {number} now_us
+   * @returns {string[]} what is worth a line in the event list
+   */
+  receive(snapshot, now_us) {
+    const before = this.snapshot;
+    /** @type {string[]} */
+    const remarks = [];
+    if (before && before.run !== snapshot.run) {
+      remarks.push(`a new run began: ${snapshot.run}`);
+      this.series.clear();
+      this.visible = new VisibleLatency();
+    } else if (before && before.totals.processed > snapshot.totals.processed) {
+      const [from, to] = [before, snapshot].map(({ totals }) => totals.processed);
+      remarks.push(`counters went back from ${from} to ${to} processed samples`);
+    }
+    this.snapshot = snapshot;
+    this.clock_gap_us = Math.min(this.clock_gap_us, now_us - snapshot.at_us);
+    if (before && now_us - this.received_us > GAP_S * 1e6) this.series.push(this.received_us + 1, {});
+    this.received_us = now_us;
+    this.series.push(now_us, this.#row(snapshot, now_us));
+    return remarks;
+  }
+
+  /**
+   * Age of the newest snapshot; NaN before the first.
+   * @param {number} now_us
+   */
+  age_ms(now_us) {
+    if (!this.snapshot) return NaN;
+    // The later of arrival and the snapshot's own time: a feed that repeats an old state is old as well.
+    const made_us = this.snapshot.at_us + this.clock_gap_us;
+    return Math.max(0, now_us - Math.min(this.received_us, made_us)) / 1000;
+  }
+
+  /** @param {number} now_us */
+  isStale(now_us) {
+    return !(this.age_ms(now_us) <= STALE_AFTER_MS);
+  }
+
+  /** @param {number} now_us @returns {Liveness} */
+  liveness(now_us) {
+    if (this.connection.state === "waiting") return "lost";
+    if (!this.snapshot) return "connecting";
+    if (this.connection.state === "connecting") return "lost";
+    return this.isStale(now_us) ? "stale" : "live";
+  }
+
+  /** CPU and memory of all its processes together. */
+  cost() {
+    const processes = this.snapshot?.processes ?? [];
+    return {
+      cpu_percent: processes.reduce((sum, each) => sum + each.cpu_percent, 0),
+      rss_bytes: processes.reduce((sum, each) => sum + each.rss_bytes, 0),
+    };
+  }
+
+  /** @param {Snapshot} snapshot @param {number} now_us */
+  #row(snapshot, now_us) {
+    const { accepted, processed } = snapshot.latency_ms;
+    const visible = this.visible.figures(now_us);
+    const { waiting, capacity } = snapshot.backlog;
+    return {
+      rate: snapshot.rate_per_s,
+      accepted_p50: accepted.n ? accepted.p50 : NaN,
+      accepted_p99: accepted.n ? accepted.p99 : NaN,
+      processed_p50: processed.n ? processed.p50 : NaN,
+      processed_p99: processed.n ? processed.p99 : NaN,
+      visible_p50: visible.p50,
+      visible_p99: visible.p99,
+      backlog_percent: capacity > 0 ? (100 * waiting) / capacity : NaN,
+      ...this.cost(),
+    };
+  }
+}

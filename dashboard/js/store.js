@@ -1,0 +1,91 @@
+// @ts-check
+/**
+ * All that the page knows, in one place. Messages change it at their own rate; a "change" event asks for a
+ * frame. Everything in it is bounded. Not here: the DOM, sockets, the time (it comes in).
+ */
+
+import { PIPELINES } from "./config.js";
+import { EventLog } from "./event_log.js";
+import { Fleet } from "./fleet.js";
+import { PipelineState } from "./pipeline_state.js";
+
+/** @typedef {import("./types.js").Connection} Connection */
+/** @typedef {import("./types.js").LabInfo} LabInfo */
+/** @typedef {import("./types.js").LabProcess} LabProcess */
+/** @typedef {import("./types.js").PipelineId} PipelineId */
+/** @typedef {import("./types.js").Snapshot} Snapshot */
+
+export class Store extends EventTarget {
+  /** @type {LabInfo | null} */
+  lab = null;
+  /**
+   * Processes of the whole lab, as the control API sees them.
+   * @type {LabProcess[]}
+   */
+  processes = [];
+
+  constructor() {
+    super();
+    this.events = new EventLog();
+    this.fleet = new Fleet();
+    /** In the order of `PIPELINES`. */
+    this.pipelines = PIPELINES.map((meta) => new PipelineState(meta));
+    /**
+     * Pipelines whose feed was lost and has not come back, or not yet come at all.
+     * @type {Set<PipelineId>}
+     */
+    this.awaited = new Set(PIPELINES.map((meta) => meta.id));
+  }
+
+  /** @param {PipelineId} id */
+  pipeline(id) {
+    const found = this.pipelines.find((each) => each.meta.id === id);
+    if (!found) throw new RangeError(`unknown pipeline ${id}`);
+    return found;
+  }
+
+  /** @param {LabInfo} lab */
+  setLab(lab) {
+    this.lab = lab;
+    this.#changed();
+  }
+
+  /** @param {LabProcess[]} processes */
+  setProcesses(processes) {
+    this.processes = processes;
+    this.#changed();
+  }
+
+  /** @param {PipelineId} id @param {Snapshot} snapshot @param {number} now_us */
+  receive(id, snapshot, now_us) {
+    const pipeline = this.pipeline(id);
+    const source = `${pipeline.meta.letter} feed`;
+    const note = (/** @type {string} */ kind, /** @type {string} */ text) =>
+      this.events.add({ at_us: now_us, kind, source, text });
+    if (this.awaited.delete(id)) note("connected", "snapshots arrive");
+    for (const text of pipeline.receive(snapshot, now_us)) note("changed", text);
+    this.#changed();
+  }
+
+  /** @param {PipelineId} id @param {Connection} connection @param {number} now_us */
+  setConnection(id, connection, now_us) {
+    const pipeline = this.pipeline(id);
+    pipeline.connection = connection;
+    if (connection.state === "waiting" && !this.awaited.has(id)) {
+      this.awaited.add(id);
+      const text = `${connection.detail ?? "closed"}; trying again`;
+      this.events.add({ at_us: now_us, kind: "lost", source: `${pipeline.meta.letter} feed`, text });
+    }
+    this.#changed();
+  }
+
+  /** @param {{at_us: number, kind: string, source: string, text: string}} event */
+  addEvent(event) {
+    this.events.add(event);
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

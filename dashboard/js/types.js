@@ -1,0 +1,83 @@
+// @ts-check
+/**
+ * Types of the messages that the page reads (docs/wire_format.md) and of what it keeps. No code.
+ */
+
+/** @typedef {"http_redis" | "websocket"} PipelineId */
+
+/**
+ * One reading of one server.
+ * @typedef {object} Sample
+ * @property {string} producer
+ * @property {number} epoch start time of the producer, µs since 1970
+ * @property {number} seq counts from 0 without gaps
+ * @property {number} sampled_at_us
+ * @property {number} cpu_percent
+ * @property {number} memory_percent
+ * @property {number} disk_percent
+ * @property {number} net_rx_bytes_per_s
+ * @property {number} net_tx_bytes_per_s
+ */
+
+/**
+ * @typedef {object} Producer
+ * @property {string} producer
+ * @property {string} status "healthy", or "silent" where the newest sample is 3 s old or older
+ * @property {Sample | null} last
+ * @property {number} [age_ms] age of the newest sample when the snapshot was made
+ * @property {Record<string, unknown> | null} [window] newest tumbling window
+ */
+
+/**
+ * Latency figures of the last 10 s; without samples (`n` 0) the others mean nothing.
+ * @typedef {{p50: number, p99: number, n: number}} Latency
+ */
+
+/**
+ * @typedef {object} LabProcess
+ * @property {string} name
+ * @property {number} pid
+ * @property {number} cpu_percent percent of one core
+ * @property {number} rss_bytes resident memory
+ * @property {string} [state]
+ * @property {number} [restarts]
+ */
+
+/**
+ * @typedef {object} Snapshot
+ * @property {"snapshot"} type
+ * @property {1} schema
+ * @property {PipelineId} pipeline
+ * @property {string} run
+ * @property {number} at_us
+ * @property {Record<string, number>} totals cumulative counters of the run
+ * @property {number} rate_per_s samples processed per second, mean of 2 s
+ * @property {{waiting: number, capacity: number, unit?: string}} backlog
+ * @property {{accepted: Latency, processed: Latency}} latency_ms
+ * @property {Producer[]} producers
+ * @property {LabProcess[]} processes
+ */
+
+/**
+ * Answer of `GET /api/lab`.
+ * @typedef {object} LabInfo
+ * @property {string} run
+ * @property {string} version
+ * @property {Record<PipelineId, {label: string, feed_port: number, feed_path: string}>} pipelines
+ * @property {Record<string, string | number | boolean>} settings
+ */
+
+/**
+ * State of one feed's connection. `retry_in_ms` is set while waiting for the next attempt.
+ * @typedef {object} Connection
+ * @property {"idle" | "connecting" | "open" | "waiting"} state
+ * @property {number} [retry_in_ms]
+ * @property {string} [detail] why the connection ended
+ */
+
+/**
+ * A line of the event list. `count` says how often it came in a row.
+ * @typedef {{key: number, at_us: number, kind: string, source: string, text: string, count: number}} LabEvent
+ */
+
+export {};
