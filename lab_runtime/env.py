@@ -61,6 +61,16 @@ VARIABLES: Final[dict[str, Variable]] = {
 }
 
 
+PUBLISHED_PORTS: Final[dict[str, Variable]] = {
+    "LAB_PORT_DASHBOARD": Variable("8765", "in Docker: port of the dashboard on this machine", 1, 65535),
+    "LAB_PORT_INGEST": Variable("8766", "in Docker: port of pipeline A's ingest on this machine", 1, 65535),
+    "LAB_PORT_FEED_A": Variable("8767", "in Docker: port of pipeline A's feed on this machine", 1, 65535),
+    "LAB_PORT_PIPELINE_B": Variable("8768", "in Docker: port of pipeline B on this machine", 1, 65535),
+    "LAB_PORT_FLEET": Variable("8769", "in Docker: port of the fleet's control on this machine", 1, 65535),
+}
+"""Set by compose alone, in the order of the offsets: where each part is published. `up` hands none of them on."""
+
+
 class Env:
     """Typed reading of `LAB_…` variables.
 
@@ -88,7 +98,7 @@ class Env:
             raise ConfigError(f"{name}={value}: expected a number") from None
         low, high = variable.low, variable.high
         if not ((low is None or number >= low) and (high is None or number <= high)):
-            raise ConfigError(f"{name}={value}: expected {low:g} to {high:g}")
+            raise ConfigError(f"{name}={value}: expected {low:.15g} to {high:.15g}")
         return number
 
     def integer(self, name: str) -> int:
@@ -105,6 +115,16 @@ class Env:
     def port(self, offset: int) -> int:
         """A port of the lab: the base plus `offset` (0 dashboard, 1 ingest, 2 feed A, 3 pipeline B, 4 fleet)."""
         return self.integer("LAB_PORT_BASE") + offset
+
+    def published_port(self, offset: int) -> int:
+        """The port that browsers and other clients outside use: `port(offset)`, but in a container what compose says."""
+        name = list(PUBLISHED_PORTS)[offset]
+        text = self._environ.get(name, "").strip()
+        if not text:
+            return self.port(offset)
+        if not (text.isdecimal() and 1 <= int(text) <= 65535):
+            raise ConfigError(f"{name}={text}: expected a port, 1 to 65535")
+        return int(text)
 
     def url(self, name: str, scheme: str, offset: int) -> str:
         """Where a part of the lab is for clients: the variable, or this machine's port."""

@@ -6,7 +6,7 @@ form on the wire (`[[0, 1041]]`) and the identity mark of pipeline B. Pipeline A
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
 
@@ -48,6 +48,10 @@ class IntervalSet:
             found.append((max(low, starts[position]), min(high, ends[position])))
             position += 1
         return found
+
+    def touching(self, low: int, high: int) -> int:
+        """How many intervals `low … high` overlaps or touches: `add` replaces these by one."""
+        return bisect_right(self._starts, high + 1) - bisect_left(self._ends, low - 1)
 
     def minus(self, other: IntervalSet) -> IntervalSet:
         """The members of this set that are not in `other`."""

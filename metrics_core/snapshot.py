@@ -84,6 +84,8 @@ class SlidingLatency:
             `p50`, `p90`, `p99`, `max` in ms and `n`, the number of samples they come from.
         """
         states = self._states
+        if states and now_us - states[-1][0] > 2 * LATENCY_WINDOW_US:
+            states.clear()  # nobody looked for a while; what came meanwhile is not of the last seconds
         if not states or now_us - states[-1][0] >= LATENCY_WINDOW_US // 20:
             states.append((now_us, cumulative.copy()))
         while len(states) > 1 and states[1][0] <= now_us - LATENCY_WINDOW_US:

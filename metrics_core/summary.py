@@ -19,9 +19,10 @@ from msgspec import Struct
 from metrics_core.limits import MAX_EXACT_INTEGER, WINDOW_US, WINDOWS_KEPT
 from metrics_core.sample import METRICS, Sample
 
-_GRID: Final = (
-    1.5 * 2**32
-)  # adding and taking it away again rounds a float64 in [0, 2^31) to a multiple of 2^-20
+_GRID: Final = 1.5 * 2**32
+"""Adding it and taking it away again rounds a float64 in [0, 2^31) to a multiple of 2^-20."""
+
+_SATURATED: Final = float(MAX_EXACT_INTEGER)
 
 
 class Summary(Struct, array_like=True, gc=False):
@@ -46,7 +47,7 @@ class Summary(Struct, array_like=True, gc=False):
         self.n += other.n
         self.lows = list(map(min, self.lows, other.lows))
         self.highs = list(map(max, self.highs, other.highs))
-        self.sums = [min(a + b, MAX_EXACT_INTEGER) for a, b in zip(self.sums, other.sums, strict=True)]
+        self.sums = [min(a + b, _SATURATED) for a, b in zip(self.sums, other.sums, strict=True)]
 
     def as_window(self) -> dict[str, Any]:
         """The `window` of a producer in a feed snapshot; means are computed here and nowhere else."""
@@ -73,28 +74,29 @@ def _summarize_window(index: int, samples: list[Sample]) -> Summary:
     return Summary(
         index,
         len(samples),
-        [min(cpu), min(memory), min(disk), min(received), min(sent)],
-        [max(cpu), max(memory), max(disk), max(received), max(sent)],
+        # + 0.0: JSON knows 5, 5.0 and -0.0; one float each, so that no order of merging shows
+        [min(cpu) + 0.0, min(memory) + 0.0, min(disk) + 0.0, min(received) + 0.0, min(sent) + 0.0],
+        [max(cpu) + 0.0, max(memory) + 0.0, max(disk) + 0.0, max(received) + 0.0, max(sent) + 0.0],
         [
             sum([(x + grid) - grid for x in cpu]),
             sum([(x + grid) - grid for x in memory]),
             sum([(x + grid) - grid for x in disk]),
-            min(sum(map(int, received)), MAX_EXACT_INTEGER),
-            min(sum(map(int, sent)), MAX_EXACT_INTEGER),
+            min(sum(map(int, received)), MAX_EXACT_INTEGER) + 0.0,
+            min(sum(map(int, sent)), MAX_EXACT_INTEGER) + 0.0,
         ],
     )
 
 
-def summarize(samples: list[Sample]) -> list[Summary]:
+def summarize(samples: list[Sample], times: list[int]) -> list[Summary]:
     """Fold samples of one producer into one summary per tumbling window, oldest window first.
 
     Args:
         samples: At least one sample, in any order. It is worked on column by column, which takes about half the
             time of sample by sample.
+        times: Their `sampled_at_us`; callers have this column at hand.
     """
-    times = [s.sampled_at_us for s in samples]
-    oldest, newest = min(times) // WINDOW_US, max(times) // WINDOW_US
-    if oldest == newest:
+    oldest, latest = min(times) // WINDOW_US, max(times) // WINDOW_US
+    if oldest == latest:
         return [_summarize_window(oldest, samples)]
     windows: dict[int, list[Sample]] = {}
     for sample in samples:
@@ -102,14 +104,15 @@ def summarize(samples: list[Sample]) -> list[Summary]:
     return [_summarize_window(index, windows[index]) for index in sorted(windows)]
 
 
-def newest(samples: list[Sample]) -> Sample:
+def newest(samples: list[Sample], times: list[int]) -> Sample:
     """The sample taken last; where several were taken at that moment, the one with the largest epoch and number.
 
     So the answer depends on the samples alone, not on the order or the pieces in which they came.
     """
-    taken = max([s.sampled_at_us for s in samples])
-    last = [s for s in samples if s.sampled_at_us == taken]
-    return last[0] if len(last) == 1 else max(last, key=rank)
+    taken = max(times)
+    if times.count(taken) == 1:
+        return samples[times.index(taken)]
+    return max([s for s in samples if s.sampled_at_us == taken], key=rank)
 
 
 def rank(sample: Sample) -> tuple[int, int, int]:

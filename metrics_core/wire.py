@@ -22,6 +22,9 @@ _SampleArray = Annotated[list[Sample], msgspec.Meta(min_length=1, max_length=MAX
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _NAMES_REMEMBERED: Final = 50_000
+_MOST_SAID: Final = (
+    200  # characters of a fault that are repeated to the peer: the name of a field may be 4 MiB long
+)
 _WITH_PATH: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
 _SAID: Final = (  # msgspec's words, and the lab's: students read these, so no type names of Python
     (re.compile(r"Expected `(?:int|float|int \| float)` <= (\S+)"), r"expected a number <= \1"),
@@ -93,6 +96,8 @@ def describe(error: msgspec.ValidationError) -> str:
     """The lab's wording of a validation error: `path: what was expected`."""
     match = _WITH_PATH.fullmatch(str(error))
     what, path = (match["what"], match["path"]) if match else (str(error), None)
+    if len(what) > _MOST_SAID:
+        what = what[:_MOST_SAID] + "…"
     for pattern, words in _SAID:
         what = pattern.sub(words, what)
     return f"{path or '$'}: {what[:1].lower()}{what[1:]}"

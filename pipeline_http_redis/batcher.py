@@ -104,7 +104,7 @@ class Batcher:
         await asyncio.sleep(FULL_RECHECK_S)
         try:
             self._queue_length = await self._intake.queue_length()
-        except redis.RedisError:
+        except (redis.RedisError, OSError):
             self._queue_length = 0  # let the next batch find out, and be told 503
 
     def _take_group(self) -> list[_Waiting]:

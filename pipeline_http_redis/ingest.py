@@ -3,13 +3,15 @@
 A plain ASGI endpoint, not a Starlette handler: at thousands of requests a second the request and response objects
 would cost more than the work. What is behind it, it reaches only through the `Sink` protocol.
 
-The body is read whole, up to 4 MiB. A longer one is still drained up to `DRAIN_BYTES`: answering early would make
-Hypercorn 0.18 fail late DATA frames with a KeyError and answer 500 to sibling streams (hypercorn issues 312, 329, 334).
+The body is read whole, up to 4 MiB. A longer one, or one that came with the wrong headers, is still drained up to
+`DRAIN_BYTES` before the answer: a client that is busy sending would see a reset connection and not why. (For HTTP/2
+see also `late_frames.py`.)
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -55,8 +57,8 @@ class IngestEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            self._check_headers(scope["headers"])
-            body = await self._read_body(receive)
+            unfit = self._unfit_headers(scope["headers"])
+            body = await self._read_body(receive, unfit)
             if body is None:
                 return  # the client went away
             samples = self._decoder.decode(body)
@@ -66,12 +68,24 @@ class IngestEndpoint:
                 self._counts.refused += 1
             else:
                 self._counts.rejected += 1
-            await send_fault(send, fault)
+            # Whatever still comes must be taken: Hypercorn's queue of this request would fill up, and with it stop
+            # the whole connection, this answer included.
+            rest = asyncio.create_task(_discard(receive))
+            try:
+                await send_fault(send, fault)
+            finally:
+                rest.cancel()
             return
         n = len(samples)
         await _send_json(send, 202, _ACCEPTED_ONE if n == 1 else b'{"accepted":%d}' % n)
 
-    def _check_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+    async def discard_body(self, receive: Receive) -> None:
+        """Read a body that nobody wants, so that the answer reaches a client that still sends."""
+        with suppress(BodyTimeout, TooLarge):
+            await self._read_body(receive, unfit=None, most_bytes=0)
+
+    def _unfit_headers(self, headers: list[tuple[bytes, bytes]]) -> RemoteFault | None:
+        """What is wrong with a request's head, if anything."""
         content_type, encoding, authorization = b"", b"", None
         for name, value in headers:
             if name == b"content-type":
@@ -81,13 +95,25 @@ class IngestEndpoint:
             elif name == b"authorization":
                 authorization = value.decode("latin-1")
         if self._token and not token_matches(self._token, authorization):
-            raise Unauthorized("a bearer token is needed")
+            return Unauthorized("a bearer token is needed")
         if content_type != b"application/json":
-            _check_media_type(content_type)
+            media_type = content_type.partition(b";")[0].strip().lower()
+            if media_type != b"application/json":
+                return UnsupportedMedia("expected Content-Type: application/json")
         if encoding and encoding.lower() != b"identity":
-            raise UnsupportedMedia("send the body without Content-Encoding")
+            return UnsupportedMedia("send the body without Content-Encoding")
+        return None
 
-    async def _read_body(self, receive: Receive) -> bytes | None:
+    async def _read_body(
+        self, receive: Receive, unfit: RemoteFault | None, most_bytes: int = MAX_BATCH_BYTES
+    ) -> bytes | None:
+        """The whole body, at most `most_bytes`; None where the client went away.
+
+        Raises:
+            RemoteFault: `unfit`, when what had to be read first is read; or the body is too large or too slow.
+        """
+        if unfit:
+            most_bytes = 0
         parts: list[bytes] = []
         size = 0
         with self.slow_bodies:
@@ -98,14 +124,16 @@ class IngestEndpoint:
                 part = message.get("body", b"")
                 if part:
                     size += len(part)
-                    if size <= MAX_BATCH_BYTES:
+                    if size <= most_bytes:
                         parts.append(part)
                     elif size > DRAIN_BYTES:
                         break
                 if not message.get("more_body"):
                     break
-        if size > MAX_BATCH_BYTES:
-            raise TooLarge(f"expected at most {MAX_BATCH_BYTES} bytes")
+        if unfit:
+            raise unfit
+        if size > most_bytes:
+            raise TooLarge(f"expected at most {most_bytes} bytes")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -144,10 +172,9 @@ class SlowBodies:
                 task.cancel()
 
 
-def _check_media_type(content_type: bytes) -> None:
-    media_type = content_type.partition(b";")[0].strip().lower()
-    if media_type != b"application/json":
-        raise UnsupportedMedia("expected Content-Type: application/json")
+async def _discard(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def send_fault(send: Send, fault: RemoteFault) -> None:

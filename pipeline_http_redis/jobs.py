@@ -62,7 +62,7 @@ def apply_claim(applier: Applier, batch_id: str, now_us: int) -> None:
 def fold(groups: list[ProducerRuns], duplicates: int, dead: int, now_us: int) -> FoldedBatch:
     """One summary per producer and window, out of runs."""
     latest_us = now_us + MAX_FUTURE_US
-    by_producer: dict[str, list[Sample]] = {}
+    by_producer: dict[str, tuple[list[Sample], list[int]]] = {}
     times: list[int] = []
     future = 0
     for group in groups:
@@ -74,10 +74,12 @@ def fold(groups: list[ProducerRuns], duplicates: int, dead: int, now_us: int) ->
             stamps = [sample.sampled_at_us for sample in timely]
         times += stamps
         if timely:
-            by_producer.setdefault(group.producer, []).extend(timely)
+            members = by_producer.setdefault(group.producer, ([], []))
+            members[0].extend(timely)
+            members[1].extend(stamps)
     producers: list[tuple[str, tuple[object, ...] | None, list[Summary]]] = []
-    for name, members in by_producer.items():
-        producers.append((name, _as_tuple(newest(members)), summarize(members)))
+    for name, (samples, taken) in by_producer.items():
+        producers.append((name, _as_tuple(newest(samples, taken)), summarize(samples, taken)))
     return FoldedBatch(
         groups=[(group.producer, str(group.epoch), group.runs) for group in groups],
         producers=producers,

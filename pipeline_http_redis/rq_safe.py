@@ -1,7 +1,7 @@
 """RQ with JSON for arguments and an allow-list of functions.
 
 RQ pickles by default, and even with JSON a job may name any importable function: whoever can write to Redis could run
-`os.system`. Here a job names one of `ALLOWED` or it fails.
+`os.system`. Here a job names one of `ALLOWED` or it fails, and its callbacks and webhooks are never called.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
+from rq.exceptions import DeserializationError
 from rq.job import Job
 
 from metrics_core.errors import LabError
@@ -49,6 +50,18 @@ class BatchJob(Job):
             raise ForeignFunction(f"job {self.id} names {str(self.func_name)[:80]!r}, which is not allowed")
         return super().func  # type: ignore[no-any-return]
 
+    def execute_success_callback(self, *_: Any) -> None:
+        """None: a callback is one more function that a job may name."""
+
+    def execute_failure_callback(self, *_: Any) -> None:
+        """None, likewise."""
+
+    def execute_stopped_callback(self, *_: Any) -> None:
+        """None, likewise."""
+
+    def send_webhooks(self, *_: Any, **__: Any) -> None:
+        """None: a job may not name an address to call either."""
+
     def perform(self) -> Any:
         """Run the job. Unlike RQ's own it sends no PERSIST first: these jobs never have a time to live."""
         from rq.job import _job_stack
@@ -59,3 +72,12 @@ class BatchJob(Job):
         finally:
             _job_stack.pop()  # type: ignore[no-untyped-call]
         return self._result
+
+
+def samples_of(job: Job) -> int:
+    """How many samples a job says that its batch holds; 0 where it says nothing readable."""
+    try:
+        said = job.args[1]
+    except (DeserializationError, IndexError, TypeError, KeyError):
+        return 0
+    return said if isinstance(said, int) else 0

@@ -28,6 +28,7 @@ from metrics_core.histogram import Histogram
 from pipeline_http_redis.batcher import Batcher
 from pipeline_http_redis.config import Config
 from pipeline_http_redis.ingest import Counts, IngestEndpoint
+from pipeline_http_redis.late_frames import install as install_late_frames
 from pipeline_http_redis.store.counters import read_counters
 from pipeline_http_redis.store.intake import Intake
 from pipeline_http_redis.store.ledger import read_ledger
@@ -77,7 +78,7 @@ class IngestServer:
 
     def app(self) -> Starlette:
         """The routes."""
-        return Starlette(
+        app = Starlette(
             routes=[
                 Route("/v1/samples", self._endpoint, methods=["POST"]),
                 Route("/v1/ledger", self._ledger),
@@ -86,11 +87,18 @@ class IngestServer:
                 Route("/readyz", self._ready),
                 Route("/metrics", self._metrics),
             ],
-            exception_handlers={HTTPException: _http_error, redis.RedisError: _store_away, 500: _our_fault},
+            exception_handlers={
+                HTTPException: self._http_error,
+                redis.RedisError: _store_away,
+                500: _our_fault,
+            },
         )
+        app.router.redirect_slashes = False  # a wrong path is a 404, not a redirect
+        return app
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then answer what is in flight and hand over the last counts."""
+        install_late_frames()
         sock = listen(self._config.host, self._config.ingest_port)
         background = [asyncio.create_task(self._batcher.run()), asyncio.create_task(self._report_for_ever())]
         _log.info("listening", host=self._config.host, port=self._config.ingest_port)
@@ -155,6 +163,15 @@ class IngestServer:
         text = metrics_text("http_redis", changes.totals, gauges, latencies)
         return Response(text, media_type="text/plain; version=0.0.4")
 
+    async def _http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        await self._endpoint.discard_body(request.receive)
+        response = _json(
+            {"error": _NAMES.get(error.status_code, "refused"), "detail": error.detail}, error.status_code
+        )
+        response.headers.update(error.headers or {})
+        return response
+
 
 def _json(value: object, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, media_type="application/json")
@@ -165,15 +182,6 @@ async def _alive(_: Request) -> Response:
 
 
 _NAMES: Final = {404: "not_found", 405: "method_not_allowed", 401: "unauthorized"}
-
-
-def _http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    response = _json(
-        {"error": _NAMES.get(error.status_code, "refused"), "detail": error.detail}, error.status_code
-    )
-    response.headers.update(error.headers or {})
-    return response
 
 
 def _store_away(_: Request, error: Exception) -> Response:

@@ -12,7 +12,8 @@ while the job runs                      its entry in the started registry runs o
 after `apply.lua`, before the clean-up  the same; the claim is gone, so the second run changes nothing
 ======================================  =======================================================================
 
-Both sweeps run every second on every worker, so a batch waits `HEARTBEAT_S` + 1 s at most, well under 10 s.
+Both sweeps run every second on every worker, so a batch waits `HEARTBEAT_S` + 1 s at most (`CLEANING_MS` more where a
+worker dies while it brings jobs back), well under 10 s. A batch that kills its worker at each try is set aside.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ import redis
 from rq import Queue, SimpleWorker
 from rq.executions import Execution
 from rq.job import Job
-from rq.registry import StartedJobRegistry
+from rq.registry import StartedJobRegistry, clean_registries
 from rq.worker.base import WorkerStatus
+from rq.worker_registration import clean_worker_registry
 
 from lab_runtime.logs import get_logger
 from lab_runtime.process import SelfMeter, now_us
 from pipeline_http_redis.config import Config
-from pipeline_http_redis.rq_safe import BatchJob, JsonSerializer
+from pipeline_http_redis.rq_safe import BatchJob, JsonSerializer, samples_of
 from pipeline_http_redis.store.applier import Applier
 from pipeline_http_redis.store.keys import QUEUE_NAME
 
@@ -42,6 +44,10 @@ STUCK_AFTER_S: Final = 3.0
 """A job popped and not started for so long is taken for lost."""
 
 SWEEP_EVERY_S: Final = 1.0
+
+CLEANING_MS: Final = 2_000
+"""How long one worker may keep the others from bringing jobs back."""
+
 _log = get_logger("worker")
 
 
@@ -135,8 +141,14 @@ class BatchWorker(SimpleWorker):
         """Let RQ retry; after the last try set the batch aside, counted once."""
         final = not job.should_retry
         super().handle_job_failure(job, queue, *args, **kwargs)
-        if final and self._applier.set_aside(job.args[0], job.args[1]):
-            _log.error("batch_set_aside", batch=job.args[0], samples=job.args[1])
+        if final:
+            self._set_aside(job)
+
+    def _set_aside(self, job: Job) -> None:
+        """Move the batch of a job that failed for good to the dead list. A job that is not the lab's has none."""
+        samples = samples_of(job)
+        if self._applier.set_aside(job.id, samples):
+            _log.error("batch_set_aside", batch=job.id, samples=samples)
 
     # -- recovery -------------------------------------------------------------------------------------------------
 
@@ -155,8 +167,24 @@ class BatchWorker(SimpleWorker):
             overdue, popped = pipe.execute()
         if overdue:
             _log.warning("redelivering", jobs=overdue)
-            self.clean_registries()  # type: ignore[no-untyped-call]
+            self.clean_registries()
         self._sweep_intermediate(popped)
+
+    def clean_registries(self) -> None:
+        """Let RQ retry what ran out, one worker at a time.
+
+        RQ's own lock outlives a worker killed while it holds it by 15 minutes, in which nothing would come back.
+        """
+        registry, key = self._queue.started_job_registry, self._queue.registry_cleaning_key
+        if not self.connection.set(key, self.name, nx=True, px=CLEANING_MS):
+            return
+        for job_id in registry.get_expired_job_ids():
+            job = self._queue.fetch_job(job_id)
+            if job and not job.should_retry:  # its last try killed its worker, too: RQ would only file it
+                self._set_aside(job)
+        clean_registries(self._queue, self._exc_handlers)
+        clean_worker_registry(self._queue)
+        self.connection.delete(key)
 
     def _sweep_intermediate(self, popped: list[bytes]) -> None:
         now = time.monotonic()
@@ -164,10 +192,7 @@ class BatchWorker(SimpleWorker):
         for job_id, seen in self._seen_stuck.items():
             if now - seen >= STUCK_AFTER_S:
                 _log.warning("redelivering_popped", job=job_id.decode())
-                with self.connection.pipeline(transaction=True) as transaction:
-                    transaction.lrem(self._queue.intermediate_queue_key, 1, job_id)  # type: ignore[arg-type]
-                    transaction.lpush(self._queue.key, job_id)
-                    transaction.execute()
+                self._applier.push_back(job_id.decode())
 
 
 def work(config: Config) -> None:

@@ -23,12 +23,13 @@ from metrics_core.summary import Windows, newest, rank, summarize
 from pipeline_websocket.ring import Ring
 
 MOST_PENDING: Final = 8_192
+PRODUCERS_AT_ONCE: Final = 8
 
 
 class Producer:
     """All that pipeline B knows of one producer."""
 
-    __slots__ = ("epoch", "epochs", "last", "next_seq", "pending", "ring", "seen", "windows")
+    __slots__ = ("epoch", "epochs", "last", "next_seq", "pending", "pending_times", "ring", "seen", "windows")
 
     def __init__(self, ring_capacity: int) -> None:
         self.ring = Ring(ring_capacity)
@@ -39,7 +40,8 @@ class Producer:
         self.epoch = -1
         self.seen = IntervalSet()
         self.next_seq = -1
-        self.pending: list[Sample] = []
+        self.pending: list[Sample] = []  # not folded yet; without those from the future
+        self.pending_times: list[int] = []  # their sampled_at_us
 
 
 class Aggregator:
@@ -50,7 +52,7 @@ class Aggregator:
         self._producers: dict[str, Producer] = {}
         self._dirty: dict[str, Producer] = {}  # producers with pending samples
         self._pending = 0
-        self._arrivals: list[tuple[list[Sample], int]] = []  # batches and when they came, for the latencies
+        self._arrivals: list[tuple[list[int], int]] = []  # when samples of a batch were taken, when it came
         self._changed: dict[str, Producer] = {}
         self._processed_latency = Histogram()
         self.processed = 0
@@ -106,11 +108,19 @@ class Aggregator:
 
     def _keep(self, name: str, producer: Producer, samples: list[Sample], now_us: int) -> None:
         producer.ring.extend(samples)
-        producer.pending += samples
-        self._dirty[name] = producer
-        self._arrivals.append((samples, now_us))
-        self._pending += len(samples)
         self.processed += len(samples)
+        self._dirty[name] = producer
+        times = [sample.sampled_at_us for sample in samples]
+        latest_us = now_us + limits.MAX_FUTURE_US
+        if max(times) > latest_us:
+            self.future += len(samples)
+            samples = [sample for sample in samples if sample.sampled_at_us <= latest_us]
+            times = [sample.sampled_at_us for sample in samples]
+            self.future -= len(samples)
+        producer.pending += samples
+        producer.pending_times += times
+        self._arrivals.append((times, now_us))
+        self._pending += len(samples)
 
     def _check_limits(self, groups: list[ProducerRuns]) -> None:
         strangers = {group.producer for group in groups} - self._producers.keys()
@@ -125,20 +135,18 @@ class Aggregator:
                 if known + new_epochs[group.producer] > limits.MAX_EPOCHS_PER_PRODUCER:
                     raise LimitReached(f"more than {limits.MAX_EPOCHS_PER_PRODUCER} restarts of one producer")
             intervals = len(producer.epochs.get(group.epoch, ())) if producer else 0
-            if intervals + len(group.runs) > limits.MAX_INTERVALS_PER_EPOCH and not self._continues(group):
+            if (
+                intervals + len(group.runs) > limits.MAX_INTERVALS_PER_EPOCH
+                and intervals + self._more_intervals(group) > limits.MAX_INTERVALS_PER_EPOCH
+            ):
                 raise LimitReached(
                     f"more than {limits.MAX_INTERVALS_PER_EPOCH} gaps in the sequence numbers of one epoch"
                 )
 
-    def _continues(self, group: ProducerRuns) -> bool:
-        """Whether a group is the next numbers after those seen: it then needs no interval of its own."""
-        seen = (
-            self._producers[group.producer].epochs.get(group.epoch)
-            if group.producer in self._producers
-            else None
-        )
-        low = group.runs[0][0]
-        return len(group.runs) == 1 and seen is not None and low > 0 and (low - 1) in seen
+    def _more_intervals(self, group: ProducerRuns) -> int:
+        """How many intervals more a group needs; none for repeats and next numbers, fewer where it fills gaps."""
+        seen = self.held(group.producer, group.epoch)
+        return sum(1 - seen.touching(low, high) for low, high in group.runs)
 
     def _turn_to(self, producer: Producer, epoch: int) -> None:
         """Make an epoch the producer's current one; first bring the numbers of the fast way into its set."""
@@ -155,39 +163,33 @@ class Aggregator:
             producer.seen.add(max(0, producer.seen.last), producer.next_seq - 1)
 
     def fold(self) -> None:
-        """Bring what waits into windows and histograms. Call before reading anything."""
-        if not self._pending:
-            return
-        latest_us = self._arrivals[-1][1]
-        self._count_ages()
-        for name, producer in self._dirty.items():
-            timely = self._timely(producer.pending, latest_us)
-            producer.pending = []
-            if timely:
-                candidate = newest(timely)
+        """Bring all that waits into windows and histograms. Call before reading anything."""
+        while self.fold_some():
+            pass
+
+    def fold_some(self) -> bool:
+        """Fold a few producers, about 0.1 ms of work, so that a tick need not hold up samples that arrive meanwhile.
+
+        Returns:
+            Whether something still waits.
+        """
+        if self._arrivals:
+            ages = [now_us - taken for times, now_us in self._arrivals for taken in times]
+            self._processed_latency.add_all(ages)
+            self._arrivals = []
+        for _ in range(min(PRODUCERS_AT_ONCE, len(self._dirty))):
+            name, producer = self._dirty.popitem()
+            samples, times = producer.pending, producer.pending_times
+            producer.pending, producer.pending_times = [], []
+            self._pending -= len(samples)
+            if samples:
+                candidate = newest(samples, times)
                 if producer.last is None or rank(candidate) > rank(producer.last):
                     producer.last = candidate
-                for summary in summarize(timely):
+                for summary in summarize(samples, times):
                     self.late += producer.windows.add(summary)
             self._changed[name] = producer
-        self._dirty = {}
-        self._arrivals = []
-        self._pending = 0
-
-    def _count_ages(self) -> None:
-        ages = [now_us - sample.sampled_at_us for samples, now_us in self._arrivals for sample in samples]
-        if min(ages) < -limits.MAX_FUTURE_US:
-            ages = [age for age in ages if age >= -limits.MAX_FUTURE_US]
-        if ages:
-            self._processed_latency.add_all(ages)
-
-    def _timely(self, samples: list[Sample], now_us: int) -> list[Sample]:
-        latest_us = now_us + limits.MAX_FUTURE_US
-        timely = samples
-        if max([sample.sampled_at_us for sample in samples]) > latest_us:
-            timely = [sample for sample in samples if sample.sampled_at_us <= latest_us]
-            self.future += len(samples) - len(timely)
-        return timely
+        return bool(self._dirty)
 
     # -- reading -------------------------------------------------------------------------------------------------
 

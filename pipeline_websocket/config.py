@@ -47,5 +47,5 @@ class Config:
             ring_capacity=env.integer("LAB_RING_CAPACITY"),
             feed_hz=env.number("LAB_FEED_HZ"),
             token=env.text("LAB_TOKEN"),
-            origins=tuple(allowed_origins(env.text("LAB_HOST"), env.port(0))),
+            origins=tuple(allowed_origins(env.text("LAB_HOST"), env.published_port(0))),
         )

@@ -42,7 +42,8 @@ class SnapshotTicker:
                 measured = time.monotonic()
                 self._process = [self._meter.observe()]
             waiting = self._aggregator.pending
-            self._aggregator.fold()
+            while self._aggregator.fold_some():
+                await asyncio.sleep(0)
             if self._fanout.subscribers:
                 self._fanout.publish(self._snapshot(now_us(), waiting))
 

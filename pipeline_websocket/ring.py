@@ -32,7 +32,7 @@ class Ring:
             self.overwritten += len(samples) - capacity
             samples = samples[-capacity:]
         room = capacity - len(slots)
-        if room >= len(samples):
+        if room and room >= len(samples):
             slots.extend(samples)
             self._next = len(slots) % capacity
             return

@@ -41,6 +41,7 @@ class Applier:
         self._redis = connection
         self._apply = connection.register_script((_HERE / "apply.lua").read_text())
         self._set_aside = connection.register_script((_HERE / "set_aside.lua").read_text())
+        self._push_back = connection.register_script((_HERE / "push_back.lua").read_text())
 
     def body(self, batch_id: str) -> bytes | None:
         """The bytes of a committed group; None where it was applied before."""
@@ -94,6 +95,10 @@ class Applier:
                 keys=[keys.claim(batch_id), keys.TOTALS, keys.DEAD], args=[samples, keys.DEAD_KEPT]
             )
         )
+
+    def push_back(self, job_id: str) -> bool:
+        """Return a job that was popped and never started to the front of the queue. False where it is gone."""
+        return bool(self._push_back(keys=[keys.INTERMEDIATE, keys.QUEUE, keys.job(job_id)], args=[job_id]))
 
     def report(self, process: ProcessView, at_us: int) -> None:
         """Tell what this process uses."""

@@ -31,6 +31,11 @@ DEAD_KEPT: Final = 100
 TIMEOUT_S: Final = 5.0
 
 
+def job(job_id: str) -> str:
+    """RQ's key of a job."""
+    return f"rq:job:{job_id}"
+
+
 def claim(batch_id: str) -> str:
     """The key that holds a committed group until it is applied."""
     return f"lab:claim:{batch_id}"

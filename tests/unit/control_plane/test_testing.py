@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from control_plane import testing
+from control_plane.testing import run_tests
+from metrics_core.errors import LabError
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, int]], list[list[str]]]:
+    """Replaces the programs: gives the list of what is run; each fails as told."""
+
+    def replace(codes: dict[str, int]) -> list[list[str]]:
+        ran: list[list[str]] = []
+
+        def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+            ran.append(command[2:])
+            return subprocess.CompletedProcess(command, codes.get(command[2], 0))
+
+        monkeypatch.setattr(subprocess, "run", run)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+        monkeypatch.delenv("LAB_TEST_COMPOSE", raising=False)
+        return ran
+
+    return replace
+
+
+def test_pytest_comes_last_and_gets_its_arguments(
+    steps: Callable[[dict[str, int]], list[list[str]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = steps({})
+    assert run_tests(("-k", "one"), tests_only=False) == 0
+    assert [command[0] for command in ran] == ["ruff", "ruff", "mypy", "pytest"]
+    assert ran[-1] == ["pytest", "-k", "one"]
+    assert "tests/compose is left out" in capsys.readouterr().out
+
+
+def test_the_first_failure_is_the_exit_code(steps: Callable[[dict[str, int]], list[list[str]]]) -> None:
+    ran = steps({"mypy": 3, "pytest": 5})
+    assert run_tests((), tests_only=False) == 3
+    assert ran[-1][0] == "pytest"
+
+
+def test_tests_only(steps: Callable[[dict[str, int]], list[list[str]]]) -> None:
+    ran = steps({})
+    run_tests((), tests_only=True)
+    assert [command[0] for command in ran] == ["pytest"]
+
+
+def test_compose_is_selected_by_its_switch(
+    steps: Callable[[dict[str, int]], list[list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = steps({})
+    monkeypatch.setenv("LAB_TEST_COMPOSE", "1")
+    run_tests((), tests_only=True)
+    assert ran == [["pytest", "-m", "compose or not compose"]]
+
+
+def test_missing_libraries_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ruff" else object())
+    with pytest.raises(LabError, match="ruff missing"):
+        run_tests((), tests_only=False)
+
+
+def test_tests_do_not_see_the_users_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_RATE", "99")
+    monkeypatch.setenv("LAB_TEST_COMPOSE", "1")
+    environ = testing.test_environ()
+    assert "LAB_RATE" not in environ
+    assert environ["LAB_TEST_COMPOSE"] == "1"

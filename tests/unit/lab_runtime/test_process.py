@@ -1,0 +1,79 @@
+"""How a process starts and stops: one clear line for what goes wrong, one signal to end in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from lab_runtime import process
+from lab_runtime.env import Env
+from lab_runtime.process import SelfMeter, now_us, run_async, start
+from metrics_core.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def logs_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "configure_logs", lambda name, log_format: None)
+
+
+def test_a_fault_of_the_lab_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(env: Env, name: str) -> None:
+        raise ConfigError("LAB_RATE=x: expected a number")
+
+    with pytest.raises(SystemExit) as ended:
+        start("ingest", body)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "ingest: LAB_RATE=x: expected a number\n"
+
+
+def test_ctrl_c_is_exit_code_130(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(env: Env, name: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        start("ingest", body)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_the_name_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+    monkeypatch.setenv("LAB_PROCESS_NAME", "worker-7")
+    start("worker", lambda env, name: names.append(name))
+    monkeypatch.delenv("LAB_PROCESS_NAME")
+    start("worker", lambda env, name: names.append(name))
+    assert names == ["worker-7", "worker"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_sets_the_stop_event(number: signal.Signals) -> None:
+    stopped: list[bool] = []
+
+    async def main(stop: asyncio.Event) -> None:
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(10):
+            await stop.wait()
+        stopped.append(True)
+
+    run_async(main)
+    assert stopped == [True]
+
+
+def test_a_process_measures_itself() -> None:
+    meter = SelfMeter("worker-1")
+    end_s = time.process_time() + 0.02
+    while time.process_time() < end_s:
+        pass
+    view = meter.observe()
+    assert (view.name, view.pid) == ("worker-1", os.getpid())
+    assert 0 < view.cpu_percent <= 800
+    assert view.rss_bytes == pytest.approx(psutil.Process().memory_info().rss, rel=0.5)
+
+
+def test_the_clock_counts_microseconds_since_1970() -> None:
+    assert abs(now_us() / 1e6 - time.time()) < 5
