@@ -90,6 +90,13 @@ class LabProcess:
         self.process.send_signal(number)
         return self.process.wait(WITHIN_S)
 
+    def kill(self, name: str) -> None:
+        """SIGKILL one of its processes."""
+        record = read_record(self.state_dir)
+        assert record
+        (found,) = [process for entry in record.processes if entry.name == name and (process := find(entry))]
+        found.kill()
+
     def close(self) -> None:
         """Leave nothing behind, whatever the test did."""
         if self._process and self._process.poll() is None:

@@ -1,0 +1,64 @@
+"""The page against the real lab: all processes, both feeds, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.lab_process import LabProcess, until
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
+    process = LabProcess(tmp_path_factory.mktemp("page") / "state")
+    process.up()
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def page(lab: LabProcess, open_page: OpenPage) -> Page:
+    return open_page(f"http://127.0.0.1:{lab.port_base}/")
+
+
+A, B = ".pane[data-pipeline=A]", ".pane[data-pipeline=B]"
+
+
+def figure(page: Page, pane: str, name: str) -> int:
+    """A tile's number."""
+    tile = page.locator(f"{pane} .tile", has=page.get_by_role("heading", name=name, exact=True))
+    text = tile.locator("[data-field=value]").inner_text()
+    return int(float(text.replace(",", ""))) if text != "–" else -1
+
+
+def wait_for_latencies(page: Page) -> None:
+    """Until all three clocks of both pipelines show p50 and p99."""
+    for pane in (A, B):
+        for row in range(1, 4):
+            for name in ("p50", "p99"):
+                cell = page.locator(f"{pane} .latency-row").nth(row).locator(f"[data-field={name}]")
+                expect(cell).to_have_text(re.compile(r"^[\d,.]+ (µs|ms|s)$"))
+
+
+def test_both_feeds_move_and_agree(page: Page) -> None:
+    for pane in (A, B):
+        expect(page.locator(f"{pane} .badge")).to_contain_text("Live")
+    wait_for_latencies(page)
+    until(lambda: min(figure(page, pane, "Processed") for pane in (A, B)) > 100)
+    for pane in (A, B):
+        assert figure(page, pane, "Duplicates") >= 0
+        assert figure(page, pane, "Rejected") == 0
+    expect(page.locator(".server")).to_have_count(10)
+    assert page.locator(".server", has_text="Healthy").count() == 10
+
+
+def test_a_killed_pipeline_is_seen_and_comes_back(page: Page, lab: LabProcess) -> None:
+    expect(page.locator(f"{B} .badge")).to_contain_text("Live")
+    lab.kill("websocket")
+    expect(page.locator("body")).to_contain_text(re.compile("websocket.*(killed|ended|crashed)", re.IGNORECASE))
+    expect(page.locator(f"{B} .badge")).to_contain_text("Live")
+    expect(page.locator(f"{A} .badge")).to_contain_text("Live")
