@@ -16,7 +16,7 @@ from msgspec import Struct
 FILE_NAME: Final = "events.jsonl"
 KEPT: Final = 1_000
 
-KINDS: Final = ("starting", "ready", "crashed", "restarted", "warning", "stopping", "stopped")
+KINDS: Final = ("ready", "crashed", "restarted", "warning", "stopping", "stopped")
 
 
 class Event(Struct, frozen=True):
@@ -65,10 +65,6 @@ class EventLog:
                 self.add("warning", "lab", f"events are no longer recorded: {error.strerror}")
         self._listener(event)
         return event
-
-    def of(self, process: str, kind: str) -> list[Event]:
-        """The kept events of one process and kind."""
-        return [event for event in self._kept if event.process == process and event.kind == kind]
 
 
 def read_events(folder: Path, after: int) -> list[Event]:

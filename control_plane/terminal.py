@@ -12,7 +12,7 @@ from control_plane.events import Event
 
 _WIDTH_IN_A_FILE: Final = 120
 _STYLES: Final = {"crashed": "bold red", "restarted": "green", "warning": "yellow"}
-_QUIET: Final = ("starting", "ready", "stopped")
+_QUIET: Final = ("ready", "stopped")
 
 
 class Terminal:

@@ -106,6 +106,8 @@ class HttpClient:
         self._url = httpx2.URL(config.ingest_url + "/v1/samples")
         self._version = _VERSIONS[transport]
         self._turn = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._knocking = asyncio.Lock()
+        self._reached = False
 
     async def post(self, body: bytes, samples: int) -> Verdict:
         """Send one batch.
@@ -115,15 +117,29 @@ class HttpClient:
         """
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S), self._turn:
-                answer = await self._client.post(self._url, content=body)
-        except TimeoutError:
-            raise LinkFault(f"no answer within {SEND_TIMEOUT_S:g} s") from None
+                answer = await self._knock(body)
+        except (TimeoutError, httpx2.TimeoutException):
+            self._reached = False
+            raise LinkFault("no answer in time") from None
         except (httpx2.HTTPError, OSError) as error:
+            self._reached = False
             raise LinkFault(reason_of(error)) from None
+        self._reached = True
         if answer.http_version != self._version:
             raise LinkFault(f"asked for {self._version}, was answered by {answer.http_version}")
         retry_after_s = parse_retry_after(answer.headers.get("retry-after"), time.time())
         return judge(answer.status_code, answer.content, samples, retry_after_s)
+
+    async def _knock(self, body: bytes) -> httpx2.Response:
+        """Send; while the server is not reached, one at a time.
+
+        That spares a server that comes back, and httpcore2 2.16: of requests that share a connection still to be
+        opened, it lets the second try again after the first has failed, and then forgets to close what that opens.
+        """
+        if self._reached:
+            return await self._client.post(self._url, content=body)
+        async with self._knocking:
+            return await self._client.post(self._url, content=body)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from os import strerror
 from random import Random
 from typing import Final
 
@@ -76,7 +77,9 @@ def reason_of(error: BaseException) -> str:
         error = error.exceptions[0]
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+        if isinstance(cause, OSError) and cause.errno:
+            return (
+                strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
+            )  # below 0: a name not resolved
         cause = cause.__cause__ or cause.__context__
     return str(error) or type(error).__name__

@@ -85,9 +85,22 @@ async def send_by_websocket(link: Link, transport: WebSocketTransport, backoff: 
         except* (LinkFault, WebSocketException, OSError, TimeoutError) as faults:
             link.in_flight = 0
             link.down(reason_of(faults))
+            _settle_cancellations()
         if connected_s is not None and loop.time() - connected_s > LONGEST_DELAY_S:
             backoff.reset()  # it was a connection, not a server that accepts and hangs up
         await asyncio.sleep(backoff.next_delay_s())
+
+
+def _settle_cancellations() -> None:
+    """Take back the cancel requests that a failed task group made of this task and left standing.
+
+    Up to Python 3.12 `asyncio.TaskGroup` cancels its own task to end the `async with` and does not always take that
+    back; up to 3.11.3 (Debian 12 has 3.11.2) the next `asyncio.timeout` that expires then lets a CancelledError out
+    instead of a TimeoutError, and the link would end in silence. A real cancel never gets here: it is not caught above.
+    """
+    task = asyncio.current_task()
+    while task and task.cancelling():
+        task.uncancel()
 
 
 class _Conversation:

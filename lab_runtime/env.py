@@ -117,7 +117,7 @@ class Env:
         return self.integer("LAB_PORT_BASE") + offset
 
     def published_port(self, offset: int) -> int:
-        """The port that browsers and other clients outside use: `port(offset)`, but in a container what compose says."""
+        """The port that browsers and clients outside use: `port(offset)`, or in a container what compose says."""
         name = list(PUBLISHED_PORTS)[offset]
         text = self._environ.get(name, "").strip()
         if not text:

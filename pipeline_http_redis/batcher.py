@@ -37,7 +37,7 @@ from pipeline_http_redis.store.intake import Intake
 
 PAUSE_PER_JOB_S: Final = 0.003
 MAX_PAUSE_S: Final = 0.1
-MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
+MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 MAX_GROUP_SAMPLES: Final = 20_000
 MAX_GROUP_BYTES: Final = 8 * 1024 * 1024
 FULL_RECHECK_S: Final = 0.25

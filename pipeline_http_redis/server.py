@@ -115,7 +115,7 @@ class IngestServer:
     async def _report_for_ever(self) -> None:
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
-            self._endpoint.slow_bodies.sweep()
+            self._endpoint.bodies.sweep()
             with suppress(redis.RedisError, OSError):  # counted on; told with the next report
                 await self._report()
 
@@ -165,7 +165,7 @@ class IngestServer:
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        await self._endpoint.discard_body(request.receive)
+        await self._endpoint.bodies.discard(request.receive)
         response = _json(
             {"error": _NAMES.get(error.status_code, "refused"), "detail": error.detail}, error.status_code
         )

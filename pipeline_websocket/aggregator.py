@@ -117,10 +117,12 @@ class Aggregator:
             samples = [sample for sample in samples if sample.sampled_at_us <= latest_us]
             times = [sample.sampled_at_us for sample in samples]
             self.future -= len(samples)
+        if not times:
+            return
         producer.pending += samples
         producer.pending_times += times
         self._arrivals.append((times, now_us))
-        self._pending += len(samples)
+        self._pending += len(times)
 
     def _check_limits(self, groups: list[ProducerRuns]) -> None:
         strangers = {group.producer for group in groups} - self._producers.keys()

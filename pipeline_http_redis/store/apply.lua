@@ -42,13 +42,20 @@ for g, group in ipairs(batch.groups) do
   local producer, epoch, runs = group[1], group[2], group[3]
   local key = marks_prefix .. producer .. ':' .. epoch
   keys[g] = key
+  local fresh, growth = true, 0 -- growth: how many intervals more the epoch needs
   for r, run in ipairs(runs) do
     local low, high = run[1], run[2]
     local near = redis.call('ZRANGEBYSCORE', key, low - 1, '+inf', 'WITHSCORES', 'LIMIT', 0, 2)
     if r == 1 then neighbours[g] = near end
     local start, stop = tonumber(near[1]), tonumber(near[2])
-    if start and stop < low then start, stop = tonumber(near[3]), tonumber(near[4]) end
+    growth = growth + 1
+    if start and stop < low then -- ends just before this run: they become one
+      growth = growth - 1
+      start, stop = tonumber(near[3]), tonumber(near[4])
+    end
+    if start == high + 1 then growth = growth - 1 end
     if start and start <= high then
+      fresh = false
       local all = redis.call('ZRANGEBYSCORE', key, low, '+inf', 'WITHSCORES')
       for i = 1, #all, 2 do
         local from, to = tonumber(all[i]), tonumber(all[i + 1])
@@ -57,9 +64,9 @@ for g, group in ipairs(batch.groups) do
       end
     end
   end
-  if #runs > 1 or tonumber(neighbours[g][2]) ~= runs[1][1] - 1 then -- not just the next numbers: may hit a limit
+  if fresh and growth > 0 then -- limits; a group with repeats comes again without them
     local intervals = redis.call('ZCARD', key)
-    if intervals + #runs > max_intervals then
+    if intervals + growth > max_intervals then
       limited[#limited + 1] = {g - 1, 'more than ' .. max_intervals .. ' gaps in the sequence numbers of one epoch'}
     elseif intervals == 0 then
       local known = new_epochs[producer] or redis.call('HGET', epochs, producer)

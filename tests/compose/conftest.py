@@ -15,7 +15,7 @@ BUILD_WITHIN_S = 220.0
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A project whose images are built; nothing of it runs yet. Removed at the end, whatever happened."""
+    """A project whose images are built; nothing runs yet. Removed at the end with its images, whatever happened."""
     try:
         engine = subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False)
         answers = engine.returncode == 0
@@ -23,12 +23,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         answers = False
     if not answers:
         pytest.fail("no Docker engine answers (`docker info`): start one, or leave LAB_TEST_COMPOSE unset")
-    project = Stack(tmp_path_factory.mktemp("compose") / "settings.env")
+    project = Stack(tmp_path_factory.mktemp("compose"))
     try:
         project.compose("build", within_s=BUILD_WITHIN_S)
         yield project
     finally:
-        project.compose("down", "-v", "--remove-orphans")
+        project.compose("down", "-v", "--remove-orphans", "--rmi", "all")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -36,19 +36,24 @@ def compose_command() -> tuple[str, ...]:
 
 
 class Stack:
-    """One compose project.
+    """One compose project: the project's own compose file, with other ports, other settings and images of its own.
 
     Args:
-        env_file: Written here; stands in for the user's `.env`, which must not change what the tests see.
+        folder: Where the settings go that stand in for the user's `.env`, which must not change what the tests see.
     """
 
-    def __init__(self, env_file: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.project = f"labtest{os.getpid()}"
         self.base = free_block("127.0.0.1", FIRST_PORT)
         self.urls = Settings.from_environ({"LAB_PORT_BASE": str(self.base)}).urls
         ports = {name: str(self.base + offset) for offset, name in enumerate(PUBLISHED_PORTS)}
+        env_file, images = folder / "settings.env", folder / "images.json"
         env_file.write_text("".join(f"{name}={text}\n" for name, text in (SETTINGS | ports).items()))
-        self._command = (*compose_command(), "--env-file", str(env_file), "-p", self.project)
+        names = {service: {"image": f"{self.project}-lab"} for service in (*PROCESSES, "url")}
+        names["redis"] = {"image": f"{self.project}-redis"}
+        images.write_text(json.dumps({"services": names}))  # JSON is YAML
+        files = ("-f", str(ROOT / "docker-compose.yml"), "-f", str(images))
+        self._command = (*compose_command(), "--env-file", str(env_file), "-p", self.project, *files)
         self._environ = {name: text for name, text in os.environ.items() if not name.startswith("LAB_")}
 
     # -- commands -----------------------------------------------------------------------------------------------

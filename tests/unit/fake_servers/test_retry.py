@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from errno import ECONNREFUSED
 from random import Random
+from socket import gaierror
 
 import pytest
 from hypothesis import given
@@ -71,9 +73,13 @@ def test_retry_after(value: str | None, seconds: float | None) -> None:
 def test_the_reason_is_what_the_system_said() -> None:
     error = RuntimeError("all attempts failed")
     error.__cause__ = RuntimeError("attempt failed")
-    error.__cause__.__context__ = ConnectionRefusedError(111, "Connection refused")
+    error.__cause__.__context__ = ConnectionRefusedError(ECONNREFUSED, "Connect call failed")
     assert reason_of(error) == "Connection refused"
     assert reason_of(ExceptionGroup("", [error])) == "Connection refused"
+
+
+def test_the_reason_of_a_name_that_does_not_resolve() -> None:
+    assert reason_of(gaierror(-2, "Name or service not known")) == "Name or service not known"
 
 
 def test_the_reason_without_the_system() -> None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Any
 
@@ -21,21 +21,11 @@ from websockets.exceptions import ConnectionClosed
 from metrics_core.intervals import IntervalSet
 from metrics_core.sample import Sample
 from metrics_core.wire import BatchDecoder
-from tests.integration.http_stand_in import Asked, Told
-from tests.integration.http_stand_in import serve as serve_http
-
-DEADLINE_S = 15.0
+from tests.support.http_stand_in import Asked, Told
+from tests.support.http_stand_in import serve as serve_http
 
 Identity = tuple[str, int, int]
 Held = dict[str, dict[int, IntervalSet]]
-
-
-async def until(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Wait for a condition; fail when it does not come."""
-    end_s = monotonic() + deadline_s
-    while not condition():
-        assert monotonic() < end_s, f"did not happen within {deadline_s:g} s: {what}"
-        await asyncio.sleep(0.005)
 
 
 def free_port() -> int:

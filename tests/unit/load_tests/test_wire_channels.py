@@ -1,0 +1,316 @@
+"""The generator's own protocol code against the libraries that define the protocols: every reply is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.settings
+import orjson
+import pytest
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from load_tests.wire import http1, http2, websocket
+from load_tests.wire.channel import ReplyError
+from load_tests.wire.http1 import Http1Channel
+from load_tests.wire.http2 import Http2Channel
+from load_tests.wire.websocket import WebSocketChannel, encode_frame
+from tests.support.fake_socket import FakeSocket
+
+Connect = Callable[[Any, FakeSocket], None]
+
+
+@pytest.fixture
+def connects_to(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Make a channel's module connect to a fake socket."""
+
+    def replace(module: Any, sock: FakeSocket) -> None:
+        monkeypatch.setattr(module, "connect", lambda host, port: sock)
+
+    return replace
+
+
+# -- HTTP/1.1 --------------------------------------------------------------------------------------------------------
+
+REPLY = b"HTTP/1.1 202 \r\nContent-Length: 14\r\n\r\n" + b'{"accepted":1}'
+
+
+def test_http1_one_request_at_a_time(connects_to: Connect) -> None:
+    sock = FakeSocket()
+    connects_to(http1, sock)
+    channel = Http1Channel("127.0.0.1", 8766)
+    assert channel.send(b"[1]")
+    assert sock.sent == (
+        b"POST /v1/samples HTTP/1.1\r\nHost: 127.0.0.1:8766\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 3\r\n\r\n[1]"
+    )
+    assert not channel.send(b"[2]"), "not answered yet"
+    sock.incoming = REPLY
+    assert (channel.receive(), channel.in_flight) == (1, 0)
+    assert channel.send(b"[2]")
+
+
+def test_http1_a_reply_in_any_pieces(connects_to: Connect) -> None:
+    for cut in range(1, len(REPLY)):
+        sock = FakeSocket()
+        connects_to(http1, sock)
+        channel = Http1Channel("127.0.0.1", 8766)
+        channel.send(b"[1]")
+        sock.incoming = REPLY[:cut]
+        assert channel.receive() == 0
+        sock.incoming = REPLY[cut:]
+        assert channel.receive() == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 503 \r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.0 202 \r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n",
+        b"",
+    ],
+)
+def test_http1_any_other_reply_voids_the_run(connects_to: Connect, reply: bytes) -> None:
+    sock = FakeSocket()
+    connects_to(http1, sock)
+    channel = Http1Channel("127.0.0.1", 8766)
+    channel.send(b"[1]")
+    sock.incoming = reply
+    with pytest.raises(ReplyError):
+        channel.receive()
+
+
+# -- HTTP/2 ----------------------------------------------------------------------------------------------------------
+
+
+class H2Server:
+    """The h2 library as the server behind a fake socket; answers each request that is complete."""
+
+    def __init__(self, status: str = "202") -> None:
+        self.status = status
+        self.requests: dict[int, tuple[dict[bytes, bytes], bytes]] = {}
+        self.gives_credit = True
+        self.answers = True
+        self._h2 = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=False, header_encoding=None)
+        )
+        self._h2.initiate_connection()
+
+    def __call__(self, piece: bytes) -> bytes:
+        for event in self._h2.receive_data(piece):
+            if isinstance(event, h2.events.RequestReceived):
+                self.requests[event.stream_id or 0] = (dict(event.headers or []), b"")
+            elif isinstance(event, h2.events.DataReceived):
+                headers, body = self.requests[event.stream_id]
+                self.requests[event.stream_id] = headers, body + event.data
+                if self.gives_credit:
+                    self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, h2.events.StreamEnded) and self.answers:
+                self._h2.send_headers(event.stream_id, [(":status", self.status), ("content-length", "2")])
+                self._h2.send_data(event.stream_id, b"{}", end_stream=True)
+        return self._h2.data_to_send()
+
+    def ping(self) -> bytes:
+        self._h2.ping(b"12345678")
+        return self._h2.data_to_send()
+
+    def goodbye(self) -> bytes:
+        self._h2.close_connection()
+        return self._h2.data_to_send()
+
+
+def test_http2_requests_are_valid_and_counted(connects_to: Connect) -> None:
+    server = H2Server()
+    sock = FakeSocket(server)
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766, streams=10)
+    bodies = [b"x" * size for size in (1, 100, 16_384, 16_385, 40_000)]
+    done = 0
+    for body in bodies:
+        while not channel.send(body):  # the connection's window is smaller than all of these
+            done += channel.receive()
+    while sock.incoming:
+        done += channel.receive()
+    assert (done, channel.in_flight) == (5, 0)
+    assert [body for _, body in server.requests.values()] == bodies
+    headers = server.requests[1][0]
+    assert (headers[b":method"], headers[b":path"]) == (b"POST", b"/v1/samples")
+    assert headers[b"content-type"] == b"application/json"
+
+
+def test_http2_replies_in_any_pieces(connects_to: Connect) -> None:
+    server = H2Server()
+    sock = FakeSocket(server)
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766)
+    for _ in range(3):
+        channel.send(b"[1]")
+    wire, sock.incoming, done = sock.incoming, b"", 0
+    for start in range(0, len(wire), 5):
+        sock.incoming = wire[start : start + 5]
+        done += channel.receive()
+    assert (done, channel.in_flight) == (3, 0)
+
+
+def test_http2_respects_streams_and_flow_control(connects_to: Connect) -> None:
+    server = H2Server()
+    server.gives_credit = False
+    sock = FakeSocket(server)
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766, streams=3)
+    assert channel.send(b"x" * 40_000)
+    assert not channel.send(b"x" * 40_000), "more than the connection's window"
+    assert channel.send(b"x")
+    assert channel.send(b"x")
+    assert not channel.send(b"x"), "as many streams as allowed"
+    while sock.incoming:
+        channel.receive()
+    assert channel.send(b"x")
+
+
+def test_http2_answers_pings(connects_to: Connect) -> None:
+    server = H2Server()
+    sock = FakeSocket(server)
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766)
+    sock.incoming += server.ping()
+    sent = len(sock.sent)
+    channel.receive()
+    assert sock.sent[sent:].endswith(b"12345678")
+
+
+@pytest.mark.parametrize("status", ["200", "503", "404"])
+def test_http2_any_other_status_voids_the_run(connects_to: Connect, status: str) -> None:
+    sock = FakeSocket(H2Server(status))
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766)
+    channel.send(b"[1]")
+    with pytest.raises(ReplyError, match="unexpected reply"):
+        channel.receive()
+
+
+def test_http2_a_status_is_checked_on_every_reply(connects_to: Connect) -> None:
+    """Header blocks that repeat are not decoded again; a block that differs is."""
+    server = H2Server()
+    sock = FakeSocket(server)
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766)
+    for _ in range(5):
+        channel.send(b"[1]")
+        assert channel.receive() == 1
+    server.status = "429"
+    channel.send(b"[1]")
+    with pytest.raises(ReplyError, match="429"):
+        channel.receive()
+
+
+def test_http2_a_goodbye_voids_the_run(connects_to: Connect) -> None:
+    server = H2Server()
+    sock = FakeSocket(server)
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766)
+    channel.receive()
+    sock.incoming += server.goodbye()
+    with pytest.raises(ReplyError, match="unexpected HTTP/2 frame of type 7"):
+        channel.receive()
+
+
+# -- WebSocket -------------------------------------------------------------------------------------------------------
+
+
+class WebSocketServer:
+    """The websockets library's protocol as the server behind a fake socket."""
+
+    def __init__(self) -> None:
+        self.protocol = ServerProtocol()
+        self.frames: list[bytes] = []
+
+    def __call__(self, piece: bytes) -> bytes:
+        self.protocol.receive_data(piece)
+        for event in self.protocol.events_received():
+            if isinstance(event, Frame):
+                if event.opcode is Opcode.TEXT:
+                    self.frames.append(bytes(event.data))
+            elif isinstance(event, Request):
+                self.protocol.send_response(self.protocol.accept(event))
+        return b"".join(self.protocol.data_to_send())
+
+    def say(self, message: object) -> bytes:
+        self.protocol.send_text(orjson.dumps(message))
+        return b"".join(self.protocol.data_to_send())
+
+
+def websocket_channel(
+    connects_to: Connect, **options: Any
+) -> tuple[WebSocketChannel, WebSocketServer, FakeSocket]:
+    server = WebSocketServer()
+    sock = FakeSocket(server)
+    connects_to(websocket, sock)
+    return WebSocketChannel("127.0.0.1", 8768, **options), server, sock
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 200_000])
+def test_websocket_frames_are_valid_at_every_length(connects_to: Connect, size: int) -> None:
+    channel, server, _ = websocket_channel(connects_to)
+    assert channel.send(b"x" * size)
+    assert server.frames == [b"x" * size]
+
+
+def test_websocket_acks_are_cumulative(connects_to: Connect) -> None:
+    channel, server, sock = websocket_channel(connects_to, frames=4)
+    assert [channel.send(b"[1]") for _ in range(5)] == [True, True, True, True, False]
+    sock.incoming += server.say({"type": "ack", "frames": 3})
+    assert (channel.receive(), channel.in_flight) == (3, 1)
+    sock.incoming += server.say({"type": "ack", "frames": 4})
+    assert (channel.receive(), channel.in_flight) == (1, 0)
+
+
+def test_websocket_answers_in_any_pieces(connects_to: Connect) -> None:
+    channel, server, sock = websocket_channel(connects_to)
+    for _ in range(300):
+        channel.send(b"[1]")
+    wire = b"".join(server.say({"type": "ack", "frames": n, "x": "y" * 200}) for n in (100, 200, 300))
+    done = 0
+    for start in range(0, len(wire), 7):
+        sock.incoming = wire[start : start + 7]
+        done += channel.receive()
+    assert (done, channel.in_flight) == (300, 0)
+
+
+def test_websocket_answers_pings(connects_to: Connect) -> None:
+    channel, server, sock = websocket_channel(connects_to)
+    server.protocol.send_ping(b"hello")
+    sock.incoming += b"".join(server.protocol.data_to_send())
+    sent = len(sock.sent)
+    assert channel.receive() == 0
+    assert sock.sent[sent:] == encode_frame(b"hello", 0x8A)
+
+
+def test_websocket_a_reject_or_a_close_voids_the_run(connects_to: Connect) -> None:
+    channel, server, sock = websocket_channel(connects_to)
+    sock.incoming += server.say({"type": "reject", "frame": 0, "error": "schema", "detail": "$"})
+    with pytest.raises(ReplyError, match="schema"):
+        channel.receive()
+    server.protocol.send_close(1001, "going away")
+    sock.incoming += b"".join(server.protocol.data_to_send())
+    with pytest.raises(ReplyError, match="going away"):
+        channel.receive()
+
+
+def test_websocket_without_a_handshake(connects_to: Connect) -> None:
+    sock = FakeSocket(lambda piece: b"HTTP/1.1 404 Not Found\r\n\r\n")
+    connects_to(websocket, sock)
+    with pytest.raises(ReplyError, match=r"no WebSocket: HTTP/1\.1 404"):
+        WebSocketChannel("127.0.0.1", 8768)
+
+
+def test_websocket_a_peer_that_never_answers(connects_to: Connect) -> None:
+    channel, server, _ = websocket_channel(connects_to, frames=2, acknowledged=False)
+    assert all(channel.send(b"[1]") for _ in range(10))
+    assert (channel.in_flight, len(server.frames)) == (0, 10)
