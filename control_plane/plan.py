@@ -15,7 +15,7 @@ from pathlib import Path
 from control_plane import valkey
 from control_plane.settings import Settings
 
-STORE = "valkey"
+STORE = "redis"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from lab_runtime.process import SelfMeter, now_us
 from metrics_core.histogram import Histogram
 from pipeline_http_redis.batcher import Batcher
 from pipeline_http_redis.config import Config
+from pipeline_http_redis.gone_clients import install as install_gone_clients
 from pipeline_http_redis.ingest import Counts, IngestEndpoint
 from pipeline_http_redis.late_frames import install as install_late_frames
 from pipeline_http_redis.store.counters import read_counters
@@ -49,6 +50,7 @@ def hypercorn_config(sock: socket.socket) -> HypercornConfig:
     config.keep_alive_timeout = (
         75.0  # 5 s by default: a producer with one sample a minute would reconnect each time
     )
+    config.backlog = 1_024  # 100 by default: fewer than producers that come back together after an outage
     config.h2_max_concurrent_streams = 1_000  # 100 by default: stream 101 ends the connection
     config.graceful_timeout = STOP_WITHIN_S - 1
     return config
@@ -99,6 +101,7 @@ class IngestServer:
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then answer what is in flight and hand over the last counts."""
         install_late_frames()
+        install_gone_clients()
         sock = listen(self._config.host, self._config.ingest_port)
         background = [asyncio.create_task(self._batcher.run()), asyncio.create_task(self._report_for_ever())]
         _log.info("listening", host=self._config.host, port=self._config.ingest_port)

@@ -12,13 +12,8 @@ import * as format from "./format.js";
 
 /** Full bars: one core; 200 MB. */
 const FULL = { cpu_percent: 100, rss_bytes: 200e6 };
-/** The store under its supervisor's name; pipeline A's feed calls it by the role it has there. */
-const STORE = { supervised: "valkey", in_feed: "redis" };
 /** Rows of a table; further processes are summed up in the last line only. */
 const ROWS_SHOWN = 16;
-
-/** @param {LabProcess} process as the control API names it */
-const nameInFeed = ({ name }) => (name === STORE.supervised ? STORE.in_feed : name);
 
 class Table {
   /** @type {WeakMap<Element, ReturnType<typeof fieldsOf>>} */
@@ -73,14 +68,14 @@ export class Processes {
 
   /** @param {Store} store @param {number} now_us */
   draw(store, now_us) {
-    const supervised = new Map(store.processes.map((each) => [nameInFeed(each), each]));
+    const supervised = new Map(store.processes.map((each) => [each.name, each]));
     const own = store.pipelines.map(({ snapshot }) => snapshot?.processes ?? []);
     own.forEach((processes, i) => {
       setAttribute(this.tables[i].element, "data-liveness", store.pipelines[i].liveness(now_us));
       this.tables[i].draw(processes, supervised);
     });
     const named = new Set(own.flat().map((each) => each.name));
-    const rest = store.processes.filter((each) => !named.has(nameInFeed(each)));
+    const rest = store.processes.filter((each) => !named.has(each.name));
     this.rest.element.hidden = rest.length === 0;
     this.rest.draw(rest, supervised);
   }

@@ -93,7 +93,7 @@ def test_processes_are_listed_with_their_restarts(fake_lab: FakeLab, open_page: 
             "state": "running",
             "restarts": 0,
         },
-        {"name": "valkey", "pid": 4, "cpu_percent": 3.0, "rss_bytes": 1, "state": "ready", "restarts": 1},
+        {"name": "redis", "pid": 4, "cpu_percent": 3.0, "rss_bytes": 1, "state": "ready", "restarts": 1},
         {"name": "ended", "pid": 3, "cpu_percent": None, "rss_bytes": None, "state": "exited", "restarts": 0},
     ]
     page = open_page(fake_lab.url)
@@ -102,7 +102,7 @@ def test_processes_are_listed_with_their_restarts(fake_lab: FakeLab, open_page: 
         expect(tables.nth(0).locator("tbody tr")).to_have_count(5)
         expect(tables.nth(0)).to_contain_text("worker-1 restarted 2 ×")
         expect(tables.nth(0)).to_contain_text("redis restarted 1 ×")
-        expect(tables.nth(2)).not_to_contain_text("valkey")
+        expect(tables.nth(2)).not_to_contain_text("redis")
         expect(tables.nth(1).locator("tbody tr")).to_have_count(1)
         expect(tables.nth(2).get_by_role("row", name="fleet 8.1 % 52 MB")).to_be_visible()
         expect(tables.nth(2)).not_to_contain_text("ended")

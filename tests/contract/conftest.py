@@ -1,4 +1,4 @@
-"""Both pipelines, running, for all contract tests; pipeline A once over Valkey and once over Debian's redis-server."""
+"""Both pipelines, running, for all contract tests; pipeline A also over Debian's redis-server."""
 
 from __future__ import annotations
 
@@ -10,11 +10,26 @@ from tests.support.folders import short_folder
 from tests.support.pipelines import Pipelines, redis_server
 
 
-@pytest.fixture(scope="session", params=["valkey", "redis-server"])
-def pipelines(request: pytest.FixtureRequest) -> Iterator[Pipelines]:
-    """Pipeline A with two workers, and pipeline B."""
-    store = redis_server() if request.param == "redis-server" else None
-    with short_folder() as folder, Pipelines(folder, store) as running:
+@pytest.fixture(scope="session")
+def pipelines() -> Iterator[Pipelines]:
+    """Pipeline A over Valkey with two workers, and pipeline B."""
+    with short_folder() as folder, Pipelines(folder) as running:
         running.start_a(workers=2)
         running.start("websocket")
         yield running
+
+
+@pytest.fixture(scope="session")
+def over_redis_server() -> Iterator[Pipelines]:
+    """Pipeline A over redis-server."""
+    with short_folder() as folder, Pipelines(folder, redis_server()) as running:
+        running.start_a(workers=2)
+        yield running
+
+
+@pytest.fixture(params=["valkey", "redis-server"])
+def pipeline_a(request: pytest.FixtureRequest) -> Pipelines:
+    """Pipeline A over each store in turn."""
+    name = "pipelines" if request.param == "valkey" else "over_redis_server"
+    running: Pipelines = request.getfixturevalue(name)
+    return running

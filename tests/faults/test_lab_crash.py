@@ -24,10 +24,10 @@ def lab(tmp_path: Path) -> Iterator[LabProcess]:
 def test_orphans_of_a_killed_supervisor_are_ended_by_down(lab: LabProcess) -> None:
     record = lab.up()
     lab.end(signal.SIGKILL)
-    assert "valkey" in {entry.name for entry in record.processes}
+    assert "redis" in {entry.name for entry in record.processes}
     assert len(alive(record)) == 8, "they outlive their supervisor; else this test shows nothing"
     done = lab.run("down")
-    assert "valkey" in done.stdout
+    assert "redis" in done.stdout
     assert alive(record) == []
 
 
@@ -36,14 +36,14 @@ def test_orphans_of_a_killed_supervisor_are_ended_by_the_next_up(lab: LabProcess
     lab.end(signal.SIGKILL)
     lab.output.unlink()
     second = lab.up()
-    assert "ended what an earlier lab left running: valkey" in lab.said()
+    assert "ended what an earlier lab left running: redis" in lab.said()
     assert alive(first) == []
     assert len(alive(second)) == 8
     assert second.port_base == first.port_base
 
 
 @pytest.mark.parametrize(
-    "name", ["worker-1", "ingest", "fanout", "websocket", "dashboard", "fleet", "valkey"]
+    "name", ["worker-1", "ingest", "fanout", "websocket", "dashboard", "fleet", "redis"]
 )
 def test_every_child_comes_back(lab: LabProcess, name: str) -> None:
     record = lab.up()

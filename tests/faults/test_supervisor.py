@@ -245,13 +245,13 @@ async def test_a_killed_valkey_comes_back_with_all_that_was_acked(bench: Bench, 
     settings.run_dir.mkdir(parents=True)
     plan = make_plan(settings)
     async with bench.running(list(plan.stages[0])) as supervisor:
-        valkey = supervisor.child("valkey")
+        valkey = supervisor.child("redis")
         async with redis.asyncio.from_url(plan.redis_url) as client:
             for number in range(200):
                 await client.rpush("written", number)
             assert (await client.config_get("appendfsync"))["appendfsync"] == "always"
         valkey.signal(signal.SIGKILL)
-        await bench.until(lambda: "restarted" in bench.kinds("valkey"))
+        await bench.until(lambda: "restarted" in bench.kinds("redis"))
         async with redis.asyncio.from_url(plan.redis_url) as client:
             assert await client.llen("written") == 200
         command_line = " ".join(psutil.Process(valkey.record.pid).cmdline())

@@ -36,6 +36,13 @@ def spawn(environ: dict[str, str]) -> subprocess.Popen[bytes]:
     )
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End it, if it still runs, and its pipes."""
+    process.kill()
+    with process:
+        pass
+
+
 async def ended(process: subprocess.Popen[bytes]) -> tuple[int, str]:
     _, stderr = await asyncio.to_thread(process.communicate, timeout=WITHIN_S)
     return process.returncode, stderr.decode()
@@ -72,7 +79,7 @@ async def test_the_process_serves_drains_and_ends() -> None:
             process.send_signal(signal.SIGTERM)
             code, stderr = await ended(process)
         finally:
-            process.kill()
+            end(process)
         assert code == 0
         assert "secret" not in stderr
         assert [orjson.loads(line)["level"] for line in stderr.splitlines() if "error" in line] == []
@@ -90,7 +97,7 @@ async def test_sigterm_drains_before_the_process_ends() -> None:
             a.always = None
             code, stderr = await ended(process)
         finally:
-            process.kill()
+            end(process)
     assert code == 0
     assert orjson.loads(stderr.splitlines()[-1])["event"] == "drained"
     held = [seqs.as_lists() for epochs in a.held.values() for seqs in epochs.values()]

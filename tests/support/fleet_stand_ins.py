@@ -10,6 +10,7 @@ import contextlib
 import socket
 from collections import Counter, deque
 from collections.abc import AsyncIterator
+from random import randrange
 from time import monotonic
 from typing import Any
 
@@ -29,10 +30,12 @@ Held = dict[str, dict[int, IntervalSet]]
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on just now, below those that outgoing connections are given."""
+    while True:
+        port = randrange(12_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Taken:

@@ -1,4 +1,4 @@
-"""A WebSocket client that does what a test says and nothing by itself: no pings, no automatic close, no reading ahead."""
+"""A WebSocket client that does what a test says and nothing by itself: no pings, no closing, no reading ahead."""
 
 from __future__ import annotations
 
@@ -108,19 +108,20 @@ class RawWebSocket:
         """The next text message, decoded."""
         return orjson.loads(self.receive())
 
-    def verdict(self, frame: int) -> dict[str, Any] | None:
-        """Read on until a frame is acknowledged.
+    def verdicts(self, frames: int) -> dict[int, dict[str, Any]]:
+        """Read on until so many frames of this connection are acknowledged.
 
         Returns:
-            Its `reject`; None where it was taken.
+            The rejects that came on the way, by frame.
         """
         rejects: dict[int, dict[str, Any]] = {}
         while True:
             message = self.message()
             if message["type"] == "reject":
                 rejects[message["frame"]] = message
-            elif message["type"] == "ack" and message["frames"] > frame:
-                return rejects.get(frame)
+            elif message["type"] == "ack" and message["frames"] >= frames:
+                assert message["frames"] == frames, "an ack of more than was sent"
+                return rejects
 
     def resume(self, producer: str, epoch: int) -> dict[str, Any]:
         """Ask what the pipeline holds; nothing else may be on its way."""

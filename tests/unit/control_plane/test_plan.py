@@ -20,7 +20,7 @@ def test_store_first_fleet_last(tmp_path: Path) -> None:
     plan = make_plan(settings_in(tmp_path))
     names = [[spec.name for spec in stage] for stage in plan.stages]
     assert names == [
-        ["valkey"],
+        ["redis"],
         ["worker-1", "worker-2", "ingest", "fanout", "websocket", "dashboard"],
         ["fleet"],
     ]
