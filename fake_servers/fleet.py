@@ -121,7 +121,9 @@ class Fleet:
         self.stop_sampling()
         deadline_s = time.monotonic() + DRAIN_S
         settled = False
-        while not settled and time.monotonic() < deadline_s:  # an event would cost every ack
+        while (
+            not settled and time.monotonic() < deadline_s
+        ):  # simpler than an event that every ack would have to set
             await asyncio.sleep(0.02)
             settled = all(link.settled for link in self.links())
         waiting = sum(link.outbox.waiting for link in self.links())

@@ -20,6 +20,7 @@ import msgspec
 
 from fake_servers.config import FleetConfig
 from fake_servers.link import SEND_TIMEOUT_S, Link
+from fake_servers.outbox import parcel_size
 from fake_servers.retry import Backoff, LinkFault, parse_retry_after, reason_of
 
 CONCURRENT_REQUESTS: Final = 32
@@ -28,7 +29,7 @@ CONCURRENT_REQUESTS: Final = 32
 _IDLE_S: Final = 60.0  # shorter than the 75 s after which the ingest closes an idle connection
 _TIMEOUTS: Final = httpx2.Timeout(
     SEND_TIMEOUT_S - 2, connect=5.0
-)  # a dead connection is found before the send ends
+)  # finds a dead connection before the send ends
 _VERSIONS: Final = {"http1": "HTTP/1.1", "http2": "HTTP/2"}
 
 
@@ -56,11 +57,9 @@ def judge(status: int, body: bytes, samples: int, retry_after_s: float | None = 
             accepted = msgspec.json.decode(body, type=_Accepted).accepted
         except (msgspec.DecodeError, UnicodeDecodeError):
             return Verdict("again", "202 without a count")
-        return (
-            Verdict("acked")
-            if accepted == samples
-            else Verdict("again", f"202 for {accepted} of {samples} samples")
-        )
+        if accepted != samples:
+            return Verdict("again", f"202 for {accepted} of {samples} samples")
+        return Verdict("acked")
     try:
         said = msgspec.json.decode(body, type=_Error)
         reason = f"{status} {said.error}: {said.detail}"[:300]
@@ -133,8 +132,8 @@ class HttpClient:
     async def _knock(self, body: bytes) -> httpx2.Response:
         """Send; while the server is not reached, one at a time.
 
-        That spares a server that comes back, and httpcore2 2.16: of requests that share a connection still to be
-        opened, it lets the second try again after the first has failed, and then forgets to close what that opens.
+        That spares a server that comes back, and a leak of httpcore2 2.16: of requests that share a connection
+        still to be opened, it lets the second try after the first has failed, and forgets what that opens.
         """
         if self._reached:
             return await self._client.post(self._url, content=body)
@@ -155,10 +154,9 @@ async def send_by_http(link: Link, client: HttpClient, backoff: Backoff) -> None
             link.wake.clear()
             await link.wake.wait()
             continue
-        samples = sum(high - low + 1 for low, high in parcel)
         link.in_flight = 1
         try:
-            verdict = await client.post(link.encode(parcel), samples)
+            verdict = await client.post(link.encode(parcel), parcel_size(parcel))
         except LinkFault as fault:
             verdict = Verdict("again", str(fault))
             link.down(str(fault))
@@ -174,8 +172,7 @@ async def send_by_http(link: Link, client: HttpClient, backoff: Backoff) -> None
                 outbox.ack(parcel)
                 backoff.reset()
             case "rejected":
-                outbox.reject(parcel)
-                link.last_error = verdict.reason
+                link.rejected(parcel, verdict.reason)
             case "again":
                 outbox.give_back(parcel)
                 link.last_error = verdict.reason

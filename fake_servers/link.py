@@ -11,7 +11,7 @@ import asyncio
 from typing import Final
 
 from fake_servers.history import History
-from fake_servers.outbox import Outbox, Parcel
+from fake_servers.outbox import Outbox, Parcel, parcel_size
 from lab_runtime.logs import get_logger
 from metrics_core.wire import encode_batch
 
@@ -35,6 +35,7 @@ class PipelineState:
         self.name = name
         self.links: list[Link] = []
         self._down: set[str] = set()
+        self._told_of_rejects = False
 
     def changed(self, link: Link) -> None:
         """A link went up or down."""
@@ -49,6 +50,18 @@ class PipelineState:
                 log.warning(
                     "pipeline not reached", pipeline=self.name, server=producer, reason=link.last_error
                 )
+
+    def rejected(self, link: Link, samples: int) -> None:
+        """A batch was refused for good; told once, counted always."""
+        if not self._told_of_rejects:
+            self._told_of_rejects = True
+            log.warning(
+                "samples rejected, further ones are only counted",
+                pipeline=self.name,
+                server=link.history.producer,
+                samples=samples,
+                reason=link.last_error,
+            )
 
     def failing(self) -> str | None:
         """Why no server at all reaches the pipeline; None where one does, or none should."""
@@ -113,6 +126,12 @@ class Link:
         """
         sample = self.history.sample
         return encode_batch([sample(seq) for low, high in parcel for seq in range(low, high + 1)])
+
+    def rejected(self, parcel: Parcel, reason: str) -> None:
+        """The other side refused these samples for good."""
+        self.last_error = reason
+        self.outbox.reject(parcel)
+        self.state.rejected(self, parcel_size(parcel))
 
     def up(self) -> None:
         """The other side answered."""

@@ -174,12 +174,13 @@ class _Conversation:
                         self._backoff.reset()  # not for a frame that was only rejected
                 case Reject(frame=frame, error=error, detail=detail):
                     parcel = window.reject(frame)
-                    link.last_error = f"{error}: {detail}"[:300]
+                    reason = f"{error}: {detail}"[:300]
                     if error in TEMPORARY:
+                        link.last_error = reason
                         link.outbox.give_back(parcel)
                         self._pause_s = self._backoff.next_delay_s()
                     else:
-                        link.outbox.reject(parcel)
+                        link.rejected(parcel, reason)
                 case Resume():
                     raise LinkFault("resume without a question")
             link.in_flight = len(window)

@@ -16,6 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from lab_runtime.feed import WRITE_LIMIT_BYTES, Answer, Fanout, HttpRoutes, json_answer, text_answer
 from lab_runtime.logs import get_logger
+from lab_runtime.methods import GetConnection
 from lab_runtime.ops import metrics_text
 from lab_runtime.process import SelfMeter, now_us
 from metrics_core.snapshot import (
@@ -59,6 +60,7 @@ class FanoutServer:
             self._config.host,
             self._config.fanout_port,
             process_request=http,
+            create_connection=GetConnection,
             origins=[None, *self._config.origins],  # type: ignore[list-item]
             compression=None,
             max_size=1024,  # dashboards have nothing to say here

@@ -13,6 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from lab_runtime.feed import WRITE_LIMIT_BYTES, Answer, Fanout, HttpRoutes, json_answer, text_answer
 from lab_runtime.logs import get_logger
+from lab_runtime.methods import GetConnection
 from lab_runtime.ops import metrics_text
 from lab_runtime.process import now_us
 from metrics_core.ledger import format_ledger
@@ -72,6 +73,7 @@ class PipelineServer:
             self._config.host,
             self._config.port,
             process_request=http,
+            create_connection=GetConnection,
             origins=[None, *self._config.origins],  # type: ignore[list-item]
             compression=None,
             max_size=MAX_BATCH_BYTES,

@@ -101,7 +101,9 @@ def test_no_test_is_left_out() -> None:
     folders = project["tool"]["pytest"]["ini_options"]["testpaths"]
     for path in files(".py", under=ROOT / "tests"):
         if path.name.startswith("test_"):
-            assert name(path).startswith(tuple(f"{folder}/" for folder in folders)), f"{name(path)} is not run"
+            assert name(path).startswith(tuple(f"{folder}/" for folder in folders)), (
+                f"{name(path)} is not run"
+            )
 
 
 @pytest.mark.parametrize("program", ["lab.py", ".ci/run"])

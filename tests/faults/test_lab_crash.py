@@ -42,9 +42,7 @@ def test_orphans_of_a_killed_supervisor_are_ended_by_the_next_up(lab: LabProcess
     assert second.port_base == first.port_base
 
 
-@pytest.mark.parametrize(
-    "name", ["worker-1", "ingest", "fanout", "websocket", "dashboard", "fleet", "redis"]
-)
+@pytest.mark.parametrize("name", ["worker-1", "ingest", "fanout", "websocket", "dashboard", "fleet", "redis"])
 def test_every_child_comes_back(lab: LabProcess, name: str) -> None:
     record = lab.up()
     victim = next(entry for entry in record.processes if entry.name == name)

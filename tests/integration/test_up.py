@@ -79,7 +79,7 @@ def test_down_stops_it_and_says_what(lab: LabProcess) -> None:
     record = lab.up()
     done = lab.run("down")
     assert done.returncode == 0
-    assert "stopped: valkey, worker-1" in done.stdout
+    assert "stopped: redis, worker-1" in done.stdout
     assert lab.process.wait(10) == 0
     assert alive(record) == []
     assert "nothing runs here" in lab.run("down").stdout

@@ -76,7 +76,7 @@ def one_identity_one_reading(found: list[Sample]) -> list[Sample]:
     return [first.setdefault((s.producer, s.epoch, s.seq), s) for s in found]
 
 
-def rough_stream(seed: int, now_us: int, producers: int = 4, batches: int = 60) -> list[list[Sample]]:
+def rough_stream(seed: int, now_us: int, prefix: str = "rough", batches: int = 60) -> list[list[Sample]]:
     """Batches as a bad network delivers those of producers that restart: with repeats, swaps, gaps, mixed batches.
 
     The times of the samples lie around `now_us`: on both sides of window edges, too late for every kept window, and too
@@ -85,13 +85,13 @@ def rough_stream(seed: int, now_us: int, producers: int = 4, batches: int = 60) 
     source = random.Random(seed)
     edge = now_us // WINDOW_US * WINDOW_US
     runs: list[list[Sample]] = []
-    for number in range(producers):
+    for number in range(4):
         for epoch in range(1, 1 + source.randint(1, 3)):
             seq = 0
             while seq < 120:
                 n = source.choice([1, 1, 2, 5, 20])
                 runs.append(
-                    [_reading(source, f"rough-{number}", epoch, seq + i, edge, now_us) for i in range(n)]
+                    [_reading(source, f"{prefix}-{number}", epoch, seq + i, edge, now_us) for i in range(n)]
                 )
                 seq += n + source.choice([0, 0, 0, 1, 7])  # a gap, now and then
     source.shuffle(runs)

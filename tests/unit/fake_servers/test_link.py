@@ -120,6 +120,17 @@ def test_a_pipeline_that_was_never_reached_is_logged_too() -> None:
     assert link.failures == 2
 
 
+def test_rejected_samples_are_told_once_and_counted_always() -> None:
+    link = make_link()
+    take(link, 2)
+    with capture_logs() as logs:
+        for _ in range(2):
+            link.rejected(link.outbox.take(1), "422 schema: $.seq")
+    assert [(line["samples"], line["reason"]) for line in logs] == [(1, "422 schema: $.seq")]
+    assert link.outbox.rejected.size == 2
+    assert link.last_error == "422 schema: $.seq"
+
+
 @pytest.mark.parametrize(
     "connected, reason", [((False, False), "not reached yet"), ((True, False), None), ((True, True), None)]
 )
