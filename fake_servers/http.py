@@ -27,9 +27,8 @@ CONCURRENT_REQUESTS: Final = 32
 """Requests on their way per client; below the 100 streams that HTTP/2 servers commonly allow."""
 
 _IDLE_S: Final = 60.0  # shorter than the 75 s after which the ingest closes an idle connection
-_TIMEOUTS: Final = httpx2.Timeout(
-    SEND_TIMEOUT_S - 2, connect=5.0
-)  # finds a dead connection before the send ends
+# A dead connection is found before the send ends.
+_TIMEOUTS: Final = httpx2.Timeout(SEND_TIMEOUT_S - 2, connect=5.0)
 _VERSIONS: Final = {"http1": "HTTP/1.1", "http2": "HTTP/2"}
 
 

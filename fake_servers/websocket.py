@@ -82,25 +82,12 @@ async def send_by_websocket(link: Link, transport: WebSocketTransport, backoff: 
                 await _Conversation(link, socket, backoff).hold(transport.replay)
             finally:
                 await socket.close()
-        except* (LinkFault, WebSocketException, OSError, TimeoutError) as faults:
+        except (LinkFault, WebSocketException, OSError, TimeoutError) as fault:
             link.in_flight = 0
-            link.down(reason_of(faults))
-            _settle_cancellations()
+            link.down(reason_of(fault))
         if connected_s is not None and loop.time() - connected_s > LONGEST_DELAY_S:
             backoff.reset()  # it was a connection, not a server that accepts and hangs up
         await asyncio.sleep(backoff.next_delay_s())
-
-
-def _settle_cancellations() -> None:
-    """Take back the cancel requests that a failed task group made of this task and left standing.
-
-    Up to Python 3.12 `asyncio.TaskGroup` cancels its own task to end the `async with` and does not always take that
-    back; up to 3.11.3 (Debian 12 has 3.11.2) the next `asyncio.timeout` that expires then lets a CancelledError out
-    instead of a TimeoutError, and the link would end in silence. A real cancel never gets here: it is not caught above.
-    """
-    task = asyncio.current_task()
-    while task and task.cancelling():
-        task.uncancel()
 
 
 class _Conversation:
@@ -117,9 +104,17 @@ class _Conversation:
                 await self._resume(replay)
         except TimeoutError:
             raise LinkFault(f"no answer to resume within {SEND_TIMEOUT_S:g} s") from None
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._receive())
-            tasks.create_task(self._send())
+        # No TaskGroup: one that fails cancels its own task, and up to Python 3.11.3 (Debian 12 has 3.11.2) leaves
+        # that standing: the next timeout then looks like a cancel, and a real cancel like a fault.
+        tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._send())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()  # neither ends but by a fault
 
     async def _resume(self, replay: bool) -> None:
         link, history = self._link, self._link.history

@@ -27,6 +27,9 @@ from lab_runtime.ops import PROMETHEUS_TEXT, token_matches
 
 CUT_AFTER_S: Final = 5.0
 WRITE_LIMIT_BYTES: Final = 32 * 1024
+CLOSE_TIMEOUT_S: Final = 2.0
+"""How long a peer may take to answer a closing handshake: a process must be able to stop without its peers' help."""
+
 _log = get_logger("feed")
 
 Answer = tuple[int, bytes, str]
@@ -122,6 +125,15 @@ class Fanout:
     async def serve(self, connection: ServerConnection) -> None:
         """Send snapshots to one subscriber until it goes or is cut."""
         self.subscribers += 1
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                sending = tasks.create_task(self._send_to(connection))
+                await connection.wait_closed()  # also while no snapshot is due
+                sending.cancel()
+        finally:
+            self.subscribers -= 1
+
+    async def _send_to(self, connection: ServerConnection) -> None:
         seen = self._version
         try:
             while True:
@@ -137,5 +149,3 @@ class Fanout:
             connection.transport.abort()
         except ConnectionClosed:
             pass
-        finally:
-            self.subscribers -= 1

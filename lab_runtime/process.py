@@ -1,18 +1,19 @@
 """How a process of the lab starts, stops and measures itself.
 
-SIGTERM and SIGINT ask it to stop in order; a second one ends it at once. A `LabError` on the way up ends it with one
-clear line and exit code 2, never with a stack trace.
+SIGTERM and SIGINT ask it to stop in order; a second one ends it at once. A `LabError` on the way up, or an address that
+cannot be had, ends it with one clear line and exit code 2, never with a stack trace.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import psutil
 import uvloop
@@ -21,6 +22,8 @@ from lab_runtime.env import Env
 from lab_runtime.logs import configure_logs
 from metrics_core.errors import LabError
 from metrics_core.snapshot import ProcessView
+
+_CANNOT_LISTEN: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 def now_us() -> int:
@@ -37,6 +40,11 @@ def start(default_name: str, body: Callable[[Env, str], Any]) -> None:
         body(env, name)
     except LabError as error:
         print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _CANNOT_LISTEN:
+            raise
+        print(f"{name}: {error.strerror or error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -37,6 +37,7 @@ from pipeline_http_redis.store.intake import Intake
 
 PAUSE_PER_JOB_S: Final = 0.003
 MAX_PAUSE_S: Final = 0.1
+SPACING_S: Final = 0.0
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 MAX_GROUP_SAMPLES: Final = 20_000
 MAX_GROUP_BYTES: Final = 8 * 1024 * 1024
@@ -87,6 +88,7 @@ class Batcher:
 
     async def run(self) -> None:
         """Commit group after group until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             if not self._waiting:
                 self._arrived.clear()
@@ -95,8 +97,10 @@ class Batcher:
                 else:
                     await self._recheck_full_queue()
                     continue
+            started_s = loop.time()
             await self._commit(self._take_group())
-            if pause := pause_s(self._queue_length):
+            pause = max(pause_s(self._queue_length), started_s + SPACING_S - loop.time())
+            if pause > 0:
                 await asyncio.sleep(pause)
 
     async def _recheck_full_queue(self) -> None:

@@ -14,7 +14,15 @@ from typing import Final
 import redis
 from websockets.asyncio.server import ServerConnection, serve
 
-from lab_runtime.feed import WRITE_LIMIT_BYTES, Answer, Fanout, HttpRoutes, json_answer, text_answer
+from lab_runtime.feed import (
+    CLOSE_TIMEOUT_S,
+    WRITE_LIMIT_BYTES,
+    Answer,
+    Fanout,
+    HttpRoutes,
+    json_answer,
+    text_answer,
+)
 from lab_runtime.logs import get_logger
 from lab_runtime.methods import GetConnection
 from lab_runtime.ops import metrics_text
@@ -65,6 +73,7 @@ class FanoutServer:
             compression=None,
             max_size=1024,  # dashboards have nothing to say here
             write_limit=WRITE_LIMIT_BYTES,
+            close_timeout=CLOSE_TIMEOUT_S,
         ):
             _log.info("listening", host=self._config.host, port=self._config.fanout_port)
             await stop.wait()

@@ -5,6 +5,8 @@ well overtake a body) is then looked up, not found, and a KeyError ends the conn
 (hypercorn issues 312, 329, 334). A path that is not ASCII ends it by a UnicodeDecodeError. Here the late frame is
 dropped, its flow-control credit given back, and the unreadable request is reset.
 
+And a frame larger than allowed ends its connection when it is announced: h2 gathers all of it first, up to 16 MiB.
+
 Not here: HTTP/1.1, where a connection has one request at a time.
 """
 
@@ -16,6 +18,8 @@ from typing import Any, Final
 import hypercorn.protocol
 from h2.errors import ErrorCodes
 from h2.events import RequestReceived
+from hypercorn.events import Closed
+from hypercorn.events import Event as ConnectionEvent
 from hypercorn.protocol.events import Event
 from hypercorn.protocol.h2 import H2Protocol
 from priority.priority import MissingStreamError
@@ -29,6 +33,8 @@ class _Answered:
 
 
 _ANSWERED: Final = _Answered()
+_MOST_UNPARSED: Final = 16_384 + 9
+"""The largest frame allowed (RFC 9113, 4.2) and its head."""
 
 
 class _Streams(dict[int, Any]):
@@ -37,11 +43,19 @@ class _Streams(dict[int, Any]):
 
 
 class PatientH2Protocol(H2Protocol):
-    """Hypercorn's HTTP/2 side of one connection, without the two ways to end it for everyone."""
+    """Hypercorn's HTTP/2 side of one connection, without these faults."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.streams = _Streams()
+
+    async def handle(self, event: ConnectionEvent) -> None:
+        """Take what the socket gave."""
+        await super().handle(event)
+        if len(self.connection.incoming_buffer._data) > _MOST_UNPARSED:
+            self.connection.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
+            await self._flush()
+            await self.send(Closed())
 
     async def _create_stream(self, request: RequestReceived) -> None:
         try:

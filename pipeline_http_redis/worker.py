@@ -57,6 +57,10 @@ class BatchWorker(SimpleWorker):
     The three overridden steps of a job write three times: start (MULTI), `apply.lua`, end (MULTI).
     """
 
+    max_connection_wait_time = (
+        1.0  # s; RQ's own grows to 60: an outage would last twice as long for the worker
+    )
+
     def __init__(self, connection: redis.Redis, process_name: str) -> None:
         queue = Queue(QUEUE_NAME, connection=connection, job_class=BatchJob, serializer=JsonSerializer)
         super().__init__(

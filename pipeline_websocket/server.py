@@ -11,7 +11,15 @@ from typing import Final
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from lab_runtime.feed import WRITE_LIMIT_BYTES, Answer, Fanout, HttpRoutes, json_answer, text_answer
+from lab_runtime.feed import (
+    CLOSE_TIMEOUT_S,
+    WRITE_LIMIT_BYTES,
+    Answer,
+    Fanout,
+    HttpRoutes,
+    json_answer,
+    text_answer,
+)
 from lab_runtime.logs import get_logger
 from lab_runtime.methods import GetConnection
 from lab_runtime.ops import metrics_text
@@ -78,6 +86,7 @@ class PipelineServer:
             compression=None,
             max_size=MAX_BATCH_BYTES,
             write_limit=WRITE_LIMIT_BYTES,
+            close_timeout=CLOSE_TIMEOUT_S,
             backlog=1024,
         ):
             _log.info("listening", host=self._config.host, port=self._config.port)

@@ -17,8 +17,9 @@ import psutil
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect as connect_websocket
 
-from control_plane.bench.measures import Figure, Void, dashboard
+from control_plane.bench.figure import Figure, Void
 from control_plane.bench.rig import free_block
+from control_plane.bench.runs import dashboard
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _MOVING_WITHIN_S: Final = 30.0

@@ -13,8 +13,8 @@ import orjson
 import psutil
 from rich.table import Table
 
-from control_plane.bench.figures import refresh
-from control_plane.bench.measures import Figure
+from control_plane.bench.figure import Figure
+from control_plane.bench.quotes import refresh
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _LIBRARIES: Final = (

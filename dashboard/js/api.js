@@ -41,9 +41,10 @@ export class ControlApi {
   #newest_event = 0;
   #stopped = false;
 
-  /** @param {ApiListener} listener */
-  constructor(listener) {
+  /** @param {ApiListener} listener @param {Record<string, string>} [headers] sent with every request */
+  constructor(listener, headers = {}) {
     this.listener = listener;
+    this.headers = headers;
   }
 
   /** Ask until `stop`. */
@@ -85,7 +86,7 @@ export class ControlApi {
   async #get(path, query = "") {
     try {
       const signal = AbortSignal.timeout(POLL_MS.timeout);
-      const response = await fetch(path + query, { signal, cache: "no-store" });
+      const response = await fetch(path + query, { signal, cache: "no-store", headers: this.headers });
       if (!response.ok) throw new WireError(`${path}: HTTP status ${response.status}`);
       const answer = await response.json();
       if (this.#failing.get(path)) this.listener.fault("back", `${path} answers again`);

@@ -19,6 +19,7 @@ import { Processes } from "./processes.js";
 import { Servers } from "./servers.js";
 import { Store } from "./store.js";
 import { startTheme } from "./theme.js";
+import { takeToken, tokenHeaders, tokenQuery } from "./token.js";
 
 /** @typedef {import("./types.js").LabInfo} LabInfo */
 /** @typedef {import("./types.js").PipelineId} PipelineId */
@@ -67,6 +68,7 @@ function note(kind, source, text) {
   store.addEvent({ at_us: clock.now_us(), kind, source, text });
 }
 
+const token = takeToken();
 /** @type {Map<PipelineId, Feed>} */
 const feeds = new Map();
 
@@ -78,7 +80,7 @@ function connect(lab) {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   for (const { meta } of store.pipelines) {
     const { feed_port, feed_path } = lab.pipelines[meta.id];
-    const url = `${scheme}://${location.hostname}:${feed_port}${feed_path}`;
+    const url = `${scheme}://${location.hostname}:${feed_port}${feed_path}${tokenQuery(token)}`;
     if (feeds.get(meta.id)?.url === url) continue;
     feeds.get(meta.id)?.stop();
     const feed = new Feed(meta.id, url, {
@@ -103,7 +105,7 @@ try {
 }
 startTheme(header.themeButton, () => charts.forEach((row) => row.recolour()));
 
-new ControlApi({
+const listener = {
   lab: (lab) => {
     store.setLab(lab);
     connect(lab);
@@ -111,4 +113,5 @@ new ControlApi({
   event: ({ at_us, kind, process, text }) => store.addEvent({ at_us, kind, source: process, text }),
   processes: (list) => store.setProcesses(list),
   fault: (kind, text) => note(kind, "control API", text),
-}).start();
+};
+new ControlApi(listener, tokenHeaders(token)).start();

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -39,12 +39,17 @@ class LoadResult(Struct):
 
 
 class Engine:
-    """Channels and the producers that use them, one to one."""
+    """Channels and the producers that use them, one to one.
 
-    def __init__(self, channels: Sequence[Channel], bodies: Sequence[ProducerBodies]) -> None:
+    Args:
+        channels: Connections; taken one by one, so a generator may open them here.
+        bodies: As many producers.
+    """
+
+    def __init__(self, channels: Iterable[Channel], bodies: Sequence[ProducerBodies]) -> None:
+        self._poll = select.epoll()  # before the connections: `select` takes descriptors below 1,024 only
         self._pairs = list(zip(channels, bodies, strict=True))
         self.producers = list(bodies)
-        self._poll = select.epoll()
         self._by_fd = {}
         for channel, producer in self._pairs:
             fd = channel.sock.fileno()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from control_plane.bench.figures import MARKER, refresh, text_of
+from control_plane.bench.quotes import MARKER, refresh, text_of
 from control_plane.bench.report import as_markdown
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -59,6 +59,27 @@ def test_both_feeds_move_and_agree(page: Page) -> None:
 def test_a_killed_pipeline_is_seen_and_comes_back(page: Page, lab: LabProcess) -> None:
     expect(page.locator(f"{B} .badge")).to_contain_text("Live")
     lab.kill("websocket")
-    expect(page.locator("body")).to_contain_text(re.compile("websocket.*(killed|ended|crashed)", re.IGNORECASE))
+    expect(page.locator("body")).to_contain_text(
+        re.compile("websocket.*(killed|ended|crashed)", re.IGNORECASE)
+    )
     expect(page.locator(f"{B} .badge")).to_contain_text("Live")
     expect(page.locator(f"{A} .badge")).to_contain_text("Live")
+
+
+def test_a_guarded_lab_opens_with_the_token_of_its_address(
+    tmp_path_factory: pytest.TempPathFactory, open_page: OpenPage
+) -> None:
+    lab = LabProcess(tmp_path_factory.mktemp("guarded") / "state", LAB_TOKEN="open sesame")
+    lab.up()
+    try:
+        address = f"http://127.0.0.1:{lab.port_base}/"
+        stranger = open_page(address)
+        expect(stranger.locator("body")).to_contain_text("HTTP status 401")
+        guest = open_page(f"{address}#token=open%20sesame")
+        for pane in (A, B):
+            expect(guest.locator(f"{pane} .badge")).to_contain_text("Live")
+        assert guest.url == address
+        guest.reload()
+        expect(guest.locator(f"{B} .badge")).to_contain_text("Live")
+    finally:
+        lab.close()

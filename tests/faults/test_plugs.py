@@ -83,5 +83,7 @@ def test_a_killed_fleet_leaves_no_half_batch_and_starts_a_new_epoch(lab: LabProc
         for name, epochs in producers.items():
             assert len(epochs) == 2, name
             for intervals in epochs.values():
-                assert len(intervals) == 1, f"{name}: a gap where everything sent should have arrived: {intervals}"
+                assert len(intervals) == 1, (
+                    f"{name}: a gap where everything sent should have arrived: {intervals}"
+                )
                 assert intervals[0][0] == 0

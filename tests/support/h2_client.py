@@ -101,6 +101,10 @@ class H2Client:
             self._receive()
         return self._replies.pop(stream)
 
+    def inject(self, garbage: bytes) -> None:
+        """Send bytes that are no frames."""
+        self._socket.sendall(garbage)
+
     def drop(self, stream: int) -> None:
         """Cancel a request (RST_STREAM)."""
         self._h2.reset_stream(stream, error_code=8)

@@ -114,6 +114,12 @@ class Pipelines:
 
         until(ready, f"{name} is ready")
 
+    def revive(self, *names: str) -> None:
+        """Start again what ended, as the supervisor does."""
+        for name in names:
+            if not self.children[name].alive:
+                self.children[name].restart()
+
     def store_answers(self) -> bool:
         """Whether Redis answers (not while it loads its file)."""
         try:

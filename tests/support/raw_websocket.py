@@ -44,14 +44,16 @@ class RawWebSocket:
     Args:
         port: On 127.0.0.1.
         path: Of the handshake.
-        receive_buffer: Bytes that the kernel takes for us while nobody reads; 0: its default.
         headers: More headers of the handshake.
+        receive_buffer: Bytes that the kernel takes for us while nobody reads; 0: its default.
 
     Raises:
         HandshakeRefused: No upgrade.
     """
 
-    def __init__(self, port: int, path: str, receive_buffer: int = 0, **headers: str) -> None:
+    def __init__(
+        self, port: int, path: str, headers: dict[str, str] | None = None, receive_buffer: int = 0
+    ) -> None:
         self.sock = socket.socket()
         self.sock.settimeout(_WITHIN_S)
         if receive_buffer:
@@ -59,7 +61,7 @@ class RawWebSocket:
         self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         key = base64.b64encode(b"0123456789abcdef").decode()
-        more = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
+        more = "".join(f"{name}: {text}\r\n" for name, text in (headers or {}).items())
         self.sock.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{more}\r\n".encode()

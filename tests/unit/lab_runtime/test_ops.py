@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -75,3 +77,10 @@ def test_origins_are_the_labs_own_page() -> None:
     assert "https://127.0.0.1:8765" in origins
     assert "http://[::1]:8765" in origins
     assert not any(origin.endswith(":8766") for origin in origins)
+
+
+def test_a_lab_on_every_address_allows_pages_from_this_machines_own() -> None:
+    origins = allowed_origins("0.0.0.0", 8765)
+    assert f"http://{socket.gethostname()}:8765" in origins
+    assert "http://127.0.0.1:8765" in origins
+    assert "http://attacker.example:8765" not in origins

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -29,6 +30,24 @@ def test_a_fault_of_the_lab_is_one_line_and_exit_code_2(capsys: pytest.CaptureFi
         start("ingest", body)
     assert ended.value.code == 2
     assert capsys.readouterr().err == "ingest: LAB_RATE=x: expected a number\n"
+
+
+def test_a_taken_port_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(env: Env, name: str) -> None:
+        raise OSError(errno.EADDRINUSE, "cannot bind 127.0.0.1:8766: address already in use")
+
+    with pytest.raises(SystemExit) as ended:
+        start("ingest", body)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "ingest: cannot bind 127.0.0.1:8766: address already in use\n"
+
+
+def test_any_other_fault_keeps_its_stack() -> None:
+    def body(env: Env, name: str) -> None:
+        raise OSError(errno.EIO, "a bug or a broken disk")
+
+    with pytest.raises(OSError, match="broken disk"):
+        start("ingest", body)
 
 
 def test_ctrl_c_is_exit_code_130(capsys: pytest.CaptureFixture[str]) -> None:

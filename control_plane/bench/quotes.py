@@ -24,8 +24,8 @@ def text_of(document: dict[str, Any], name: str, part: str | None) -> str:
         rounds = document["rounds"]
         return (
             f"{document['measured_on']}, revision {document['revision']}, medians of {rounds} interleaved rounds of"
-            f" {document['seconds']:g} s, `appendfsync {document['fsync']}`, generator included, seeds 0 to {rounds - 1},"
-            f" on {document['machine']}, Python {document['python']}"
+            f" {document['seconds']:g} s, `appendfsync {document['fsync']}`, generator included,"
+            f" seeds 0 to {rounds - 1}, on {document['machine']}, Python {document['python']}"
         )
     figure = document["figures"][name]
     if part:

@@ -1,0 +1,34 @@
+"""Pipelines for integration tests: one pair that nobody harms, and fresh ones for tests that do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.folders import short_folder
+from tests.support.pipelines import Pipelines
+
+FreshPipelines = Callable[..., Pipelines]
+
+
+@pytest.fixture(scope="session")
+def pipelines() -> Iterator[Pipelines]:
+    """Pipeline A with two ingest processes on one port and two workers, and pipeline B."""
+    with short_folder() as folder, Pipelines(folder) as running:
+        running.start_a(workers=2, ingests=2)
+        running.start("websocket")
+        yield running
+
+
+@pytest.fixture
+def fresh_pipelines() -> Iterator[FreshPipelines]:
+    """Makes pipelines of which nothing runs yet; settings are `LAB_…` variables without the prefix."""
+    with ExitStack() as stack:
+
+        def make(**settings: str) -> Pipelines:
+            folder = stack.enter_context(short_folder())
+            return stack.enter_context(Pipelines(folder, **settings))
+
+        yield make
