@@ -1,11 +1,20 @@
-"""HTTP/2 frames that come after the answer, or that Hypercorn cannot read, cost one stream and not the connection.
+"""What goes wrong on one HTTP/2 stream costs that stream, and what a client leaves behind is cleaned up.
 
-Hypercorn 0.18 forgets a stream when its answer is complete. A DATA frame that comes later (an answer of 404 or 413 may
-well overtake a body) is then looked up, not found, and a KeyError ends the connection with every sibling on it
-(hypercorn issues 312, 329, 334). A path that is not ASCII ends it by a UnicodeDecodeError. Here the late frame is
-dropped, its flow-control credit given back, and the unreadable request is reset.
+Hypercorn 0.18 and h2 4.4 have four faults here, each found by a test of `tests/contract` or `tests/integration`:
 
-And a frame larger than allowed ends its connection when it is announced: h2 gathers all of it first, up to 16 MiB.
+================================  ===================================  =========================================
+a client …                        then                                 here
+================================  ===================================  =========================================
+sends DATA after the answer (a    the stream is looked up and gone: a  the frame is dropped, its flow-control
+404 or 413 overtakes a body)      KeyError ends the connection and     credit given back
+                                  all siblings (hypercorn 312, 329)
+asks for a path that is not       UnicodeDecodeError, the same         the stream is reset
+ASCII
+leaves before it read all         the tasks that answer wait for ever  they are let go
+answers
+announces a frame of up to        h2 gathers all of it, then           the connection ends when more than a
+16 MiB                            complains                            frame's worth waits
+================================  ===================================  =========================================
 
 Not here: HTTP/1.1, where a connection has one request at a time.
 """
@@ -18,7 +27,7 @@ from typing import Any, Final
 import hypercorn.protocol
 from h2.errors import ErrorCodes
 from h2.events import RequestReceived
-from hypercorn.events import Closed
+from hypercorn.events import Closed, RawData
 from hypercorn.events import Event as ConnectionEvent
 from hypercorn.protocol.events import Event
 from hypercorn.protocol.h2 import H2Protocol
@@ -48,11 +57,18 @@ class PatientH2Protocol(H2Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.streams = _Streams()
+        self._cut = False
 
     async def handle(self, event: ConnectionEvent) -> None:
-        """Take what the socket gave."""
+        """Take what the socket gave, or that it gives no more."""
+        if self._cut and isinstance(event, RawData):
+            return
         await super().handle(event)
-        if len(self.connection.incoming_buffer._data) > _MOST_UNPARSED:
+        if isinstance(event, Closed):
+            for buffer in list(self.stream_buffers.values()):
+                await buffer.close()
+        elif len(self.connection.incoming_buffer._data) > _MOST_UNPARSED:
+            self._cut = True
             self.connection.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
             await self._flush()
             await self.send(Closed())

@@ -77,7 +77,6 @@ async def test_a_backlog_goes_out_in_bounded_batches() -> None:
 async def test_restarts_of_both_pipelines_lose_nothing() -> None:
     a, b, port_a, port_b = HttpStandIn(), WebSocketStandIn(), free_port(), free_port()
     settings = config(f"http://127.0.0.1:{port_a}", f"ws://127.0.0.1:{port_b}", rate=200.0)
-    print("PORTS", port_a, port_b)
     async with running(settings) as fleet:
         for _ in range(5):
             enough = {pipeline: acked(fleet, pipeline) + 100 for pipeline in (PIPELINE_A, PIPELINE_B)}

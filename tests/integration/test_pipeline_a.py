@@ -312,3 +312,27 @@ def test_garbage_in_place_of_frames_ends_its_own_connection_only(
             with pytest.raises(ConnectionLost):
                 broken.reply(broken.open("GET", "/healthz"))
         assert healthy.reply(healthy.request("GET", "/healthz")).status == 200
+
+
+def test_clients_that_leave_in_the_middle_leave_nothing_behind(fresh_pipelines: FreshPipelines) -> None:
+    """No task waits for them for ever: a process with such a task could not stop in order."""
+    pipelines = fresh_pipelines()
+    pipelines.start("store", "ingest-1")
+    body = encode_batch([a_sample("leaver")])
+    for _ in range(5):
+        with H2Client(pipelines.ingest_port) as client:  # does not read its answers
+            for _ in range(10):
+                client.post(body)
+        with H2Client(pipelines.ingest_port) as client:
+            client.send(client.open("POST", "/v1/samples", JSON), body[:50], end=False)
+        with H2Client(pipelines.ingest_port) as client:
+            client.inject(b"\x7f\xff\xff\x00\x00\x00\x00\x00\x01" + b"x" * 40_000)
+        with H1Client(pipelines.ingest_port) as one:
+            one.begin("POST", "/v1/samples", JSON, body, len(body))
+        with H1Client(pipelines.ingest_port) as one:
+            one.begin("POST", "/v1/samples", JSON, body, 50)
+    with H1Client(pipelines.ingest_port) as one:
+        assert one.post(body).status == 202
+    code, took_s = pipelines["ingest-1"].stop()
+    assert (code, pipelines.stack_traces()) == (0, [])
+    assert took_s < 2, "else it waited for something until its time was up"

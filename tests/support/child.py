@@ -100,11 +100,6 @@ class Child:
 
     def close(self) -> None:
         """Leave nothing behind, whatever the test did."""
-        t0 = time.monotonic()
-        self._close()
-        print("CLOSE", self.name, time.monotonic() - t0)
-
-    def _close(self) -> None:
         if self.alive:
             self.send(signal.SIGCONT)
             self.send(signal.SIGTERM)

@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from random import randrange
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from websockets.asyncio.server import Server, ServerConnection
@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from metrics_core.intervals import IntervalSet
 from metrics_core.sample import Sample
 from metrics_core.wire import BatchDecoder
-from tests.support.http_stand_in import Asked, Told
+from tests.support.http_stand_in import Asked, Told, cut_all
 from tests.support.http_stand_in import serve as serve_http
 
 Identity = tuple[str, int, int]
@@ -181,7 +181,20 @@ class WebSocketStandIn(Taken):
         Yields:
             The URL.
         """
-        async with serve_websocket(
-            self.answer, "127.0.0.1", port, compression=None, close_timeout=0.2
-        ) as server:
-            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        transports: set[asyncio.Transport] = set()
+
+        class Connection(ServerConnection):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                transports.add(cast(asyncio.Transport, transport))
+                super().connection_made(transport)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                transports.discard(self.transport)
+                super().connection_lost(exc)
+
+        server = serve_websocket(
+            self.answer, "127.0.0.1", port, compression=None, close_timeout=0.2, create_connection=Connection
+        )
+        async with server as listening:
+            yield f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        await cut_all(transports)

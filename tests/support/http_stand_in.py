@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import NamedTuple, cast
 
 import h2.config
@@ -140,6 +140,14 @@ class _Http2:
         return self._connection.data_to_send()
 
 
+async def cut_all(transports: Collection[asyncio.Transport]) -> None:
+    """Cut connections, also those that were accepted just now and become one within a few turns of the loop."""
+    for _ in range(10):
+        for transport in list(transports):
+            transport.abort()
+        await asyncio.sleep(0)
+
+
 @contextlib.asynccontextmanager
 async def serve(answer: Answer, port: int = 0) -> AsyncIterator[int]:
     """Serve until the block ends; then every connection is cut.
@@ -159,6 +167,4 @@ async def serve(answer: Answer, port: int = 0) -> AsyncIterator[int]:
     finally:
         server.close()
         await server.wait_closed()
-        await asyncio.sleep(0)  # what was accepted just now becomes a connection, to be cut like the others
-        for transport in list(connections):
-            transport.abort()
+        await cut_all(connections)

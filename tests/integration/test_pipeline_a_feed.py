@@ -1,0 +1,211 @@
+"""Pipeline A's feed: valid snapshots, what changed and only that is read again, restarts and gaps cost nothing."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from metrics_core.sample import Sample
+from metrics_core.wire import encode_batch
+from pipeline_http_redis.store import keys
+from tests.integration.conftest import FreshPipelines
+from tests.support.h1_client import H1Client
+from tests.support.pipelines import Pipelines
+from tests.support.raw_websocket import RawWebSocket
+from tests.support.samples import a_run, a_sample
+from tests.support.schema import ProducerEntry, Snapshot, check_snapshot
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def running(fresh_pipelines: FreshPipelines) -> Pipelines:
+    """All of pipeline A."""
+    pipelines = fresh_pipelines(FEED_HZ="20", RUN="a run")
+    pipelines.start_a(workers=1)
+    return pipelines
+
+
+@pytest.fixture
+def feed(running: Pipelines) -> Iterator[RawWebSocket]:
+    """A dashboard."""
+    with RawWebSocket(running.fanout_port, "/v1/feed") as connection:
+        yield connection
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def send(pipelines: Pipelines, samples: list[Sample]) -> None:
+    with H1Client(pipelines.ingest_port) as client:
+        assert client.post(encode_batch(samples)).status == 202
+
+
+def shown(feed: RawWebSocket, holds: Callable[[Snapshot], bool], what: str) -> Snapshot:
+    """Read snapshots, each of them valid, until one holds."""
+    found: list[Snapshot] = []
+
+    def look() -> bool:
+        found[:] = [check_snapshot(feed.receive())]
+        return holds(found[0])
+
+    until(look, what, within_s=10)
+    return found[0]
+
+
+def entries(snapshot: Snapshot) -> dict[str, ProducerEntry]:
+    return {entry.producer: entry for entry in snapshot.producers}
+
+
+def test_snapshots_show_what_was_sent(running: Pipelines, feed: RawWebSocket) -> None:
+    taken = now_us()
+    send(running, a_run("shown", 1, range(10), sampled_at_us=taken))
+    send(running, [a_sample("other", sampled_at_us=taken - 60_000_000)])
+    snapshot = shown(feed, lambda s: s.totals.processed == 11, "both batches")
+    assert (snapshot.pipeline, snapshot.run, snapshot.subscribers) == ("http_redis", "a run", 1)
+    assert snapshot.totals.accepted == 11
+    entry = entries(snapshot)["shown"]
+    assert entry.last == a_sample("shown", 1, 9, sampled_at_us=taken)
+    assert entry.window is not None
+    assert entry.window.cpu_percent.n == 10
+    assert (entry.status, entries(snapshot)["other"].status) == ("healthy", "silent")
+    assert snapshot.backlog.unit == "jobs"
+    assert snapshot.backlog.capacity == 1000
+
+
+def test_latency_and_rate_move_with_the_load(running: Pipelines, feed: RawWebSocket) -> None:
+    check_snapshot(feed.receive())
+    for seq in range(20):
+        send(running, [a_sample("rate", 1, seq, sampled_at_us=now_us())])
+    snapshot = shown(
+        feed, lambda s: s.latency_ms.accepted.n == s.latency_ms.processed.n == 20, "latencies of 20"
+    )
+    assert 0 < snapshot.latency_ms.accepted.p50 < 5_000
+    assert snapshot.latency_ms.processed.max < 10_000
+    shown(feed, lambda s: s.rate_per_s > 0, "a rate")
+    shown(feed, lambda s: s.rate_per_s == 0, "no rate when nothing comes")
+
+
+def test_every_process_is_shown_with_the_store(running: Pipelines, feed: RawWebSocket) -> None:
+    wanted = {"ingest-1", "worker-1", "fanout", "redis"}
+    snapshot = shown(feed, lambda s: {p.name for p in s.processes} >= wanted, f"{wanted}")
+    pids = {process.name: process.pid for process in snapshot.processes}
+    assert pids["ingest-1"] == running["ingest-1"].pid
+    assert pids["redis"] == running["store"].pid
+    assert all(process.rss_bytes > 2**20 for process in snapshot.processes)
+
+
+def test_a_killed_process_disappears_from_the_feed(running: Pipelines, feed: RawWebSocket) -> None:
+    shown(feed, lambda s: "worker-1" in {p.name for p in s.processes}, "the worker")
+    running["worker-1"].kill()
+    shown(feed, lambda s: "worker-1" not in {p.name for p in s.processes}, "no worker")
+
+
+def test_many_dashboards_get_the_same_snapshots(running: Pipelines, feed: RawWebSocket) -> None:
+    with RawWebSocket(running.fanout_port, "/v1/feed") as other:
+        shown(feed, lambda s: s.subscribers == 2, "two dashboards")
+        theirs = {other.receive() for _ in range(20)}
+        ours = {feed.receive() for _ in range(20)}
+        assert theirs & ours
+    shown(feed, lambda s: s.subscribers == 1, "one that left")
+
+
+def test_a_restarted_fan_out_shows_everything_again(running: Pipelines) -> None:
+    send(running, [a_sample(f"web-{n}") for n in range(5)])
+    until(running.settled, "applied")
+    running["fanout"].kill()
+    running["fanout"].restart()
+    running.wait_ready("fanout")
+    with RawWebSocket(running.fanout_port, "/v1/feed") as feed:
+        snapshot = check_snapshot(feed.receive())
+    assert entries(snapshot).keys() == {f"web-{n}" for n in range(5)}
+    assert snapshot.totals.processed == 5
+
+
+def test_two_fan_outs_show_the_same(running: Pipelines, fresh_pipelines: FreshPipelines) -> None:
+    second = fresh_pipelines(REDIS_URL=running.redis_url)
+    second.start("fanout")
+    send(running, a_run("twice", 1, range(3)))
+    until(running.settled, "applied")
+    for port in (running.fanout_port, second.fanout_port):
+        with RawWebSocket(port, "/v1/feed") as feed:
+            entry = entries(check_snapshot(feed.receive()))["twice"]
+            assert entry.last == a_sample("twice", 1, 2)
+
+
+def test_a_gap_in_the_stream_rereads_everything(running: Pipelines, feed: RawWebSocket) -> None:
+    """More batches between two ticks than the stream keeps: what the lost entries named is shown all the same."""
+    send(running, [a_sample("before")])
+    shown(feed, lambda s: "before" in entries(s), "the first producer")
+    fanout = running["fanout"]
+    fanout.pause()
+    send(running, [a_sample("in-the-gap"), a_sample("before", seq=1)])
+    until(running.settled, "applied")
+    send(running, [a_sample("after-the-gap")])
+    until(running.settled, "applied")
+    running.redis.xtrim(keys.STREAM, maxlen=1, approximate=False)
+    fanout.resume()
+    snapshot = shown(feed, lambda s: s.totals.processed == 4, "the last batch")
+    assert entries(snapshot).keys() == {"before", "in-the-gap", "after-the-gap"}
+    assert entries(snapshot)["before"].last == a_sample("before", seq=1)
+
+
+def test_the_stream_is_bounded_and_more_than_it_keeps_is_shown(
+    running: Pipelines, feed: RawWebSocket
+) -> None:
+    """Really more than MAXLEN batches while the fan-out stands still."""
+    check_snapshot(feed.receive())
+    running["fanout"].pause()
+    before = running.redis.xlen(keys.STREAM)
+    script = (
+        "for n = 1, tonumber(ARGV[1]) do local b = redis.call('HINCRBY', KEYS[1], 'batches', 1) "
+        "redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'batch', b, 'producers', cmsgpack.pack({})) end"
+    )
+    send(running, [a_sample("first")])
+    until(running.settled, "applied")
+    many = keys.STREAM_LENGTH + 2_000
+    running.redis.eval(script, 2, keys.TOTALS, keys.STREAM, many, keys.STREAM_LENGTH)
+    send(running, [a_sample("last")])
+    until(running.settled, "applied")
+    assert keys.STREAM_LENGTH <= running.redis.xlen(keys.STREAM) - before < keys.STREAM_LENGTH + 500
+    running["fanout"].resume()
+    snapshot = shown(feed, lambda s: "last" in entries(s), "the newest producer")
+    assert "first" in entries(snapshot), "its stream entry is gone, it is not"
+
+
+def test_an_outage_of_redis_ends_no_subscription(running: Pipelines, feed: RawWebSocket) -> None:
+    send(running, [a_sample("before")])
+    shown(feed, lambda s: "before" in entries(s), "the first producer")
+    running["store"].kill()
+    running["store"].restart()
+    running.wait_ready("store")
+    send(running, [a_sample("after")])
+
+    def both_are_shown(snapshot: Snapshot) -> bool:
+        running.revive("worker-1")
+        return entries(snapshot).keys() == {"before", "after"}
+
+    shown(feed, both_are_shown, "both producers, on the same connection")
+
+
+def test_snapshots_come_at_their_rate(running: Pipelines, feed: RawWebSocket) -> None:
+    stamps = [check_snapshot(feed.receive()).at_us for _ in range(21)]
+    gaps_ms = sorted((after - before) / 1000 for before, after in itertools.pairwise(stamps))
+    assert gaps_ms[0] > 0
+    assert gaps_ms[10] == pytest.approx(50, abs=25), "the median, at 20 a second"
+
+
+def test_what_a_dashboard_says_is_ignored_and_bounded(running: Pipelines) -> None:
+    from tests.support.raw_websocket import ClosedByPeer
+
+    with RawWebSocket(running.fanout_port, "/v1/feed") as feed:
+        feed.send(b"hello")
+        check_snapshot(feed.receive())
+        feed.send(b"x" * 2_000)
+        with pytest.raises(ClosedByPeer) as closed:
+            for _ in range(100):
+                feed.receive()
+        assert closed.value.code == 1009
