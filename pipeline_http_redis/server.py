@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import redis
@@ -106,7 +107,10 @@ class IngestServer:
         background = [asyncio.create_task(self._batcher.run()), asyncio.create_task(self._report_for_ever())]
         _log.info("listening", host=self._config.host, port=self._config.ingest_port)
         try:
-            await hypercorn_serve(self.app(), hypercorn_config(sock), shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+            app: Any = self.app()
+            await _until_stopped(
+                hypercorn_serve(app, hypercorn_config(sock), shutdown_trigger=stop.wait), stop
+            )
         finally:
             for task in background:
                 task.cancel()
@@ -174,6 +178,22 @@ class IngestServer:
         )
         response.headers.update(error.headers or {})
         return response
+
+
+async def _until_stopped(serving: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Serve; after `stop` for `STOP_WITHIN_S` at most.
+
+    Hypercorn 0.18 can wait for ever for an HTTP/2 client that is gone in the middle of an answer (hypercorn PR 374).
+    """
+    server, stopped = asyncio.ensure_future(serving), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({server, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    done, _ = await asyncio.wait({server}, timeout=STOP_WITHIN_S)
+    if done:
+        server.result()
+    else:
+        _log.warning("stopped_late", waited_s=STOP_WITHIN_S)
+        server.cancel()
 
 
 def _json(value: object, status: int = 200) -> Response:

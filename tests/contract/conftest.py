@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.folders import short_folder
-from tests.support.pipelines import Pipelines, redis_server
+from tests.support.pipelines import Pipelines, redis_server, temporary_pipelines
 
 
 @pytest.fixture(scope="session")
 def pipelines() -> Iterator[Pipelines]:
     """Pipeline A over Valkey with two workers, and pipeline B."""
-    with short_folder() as folder, Pipelines(folder) as running:
+    with temporary_pipelines() as running:
         running.start_a(workers=2)
         running.start("websocket")
         yield running
@@ -22,7 +21,7 @@ def pipelines() -> Iterator[Pipelines]:
 @pytest.fixture(scope="session")
 def over_redis_server() -> Iterator[Pipelines]:
     """Pipeline A over redis-server."""
-    with short_folder() as folder, Pipelines(folder, redis_server()) as running:
+    with temporary_pipelines(redis_server()) as running:
         running.start_a(workers=2)
         yield running
 

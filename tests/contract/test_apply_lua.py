@@ -29,8 +29,7 @@ from pipeline_http_redis.store.applier import Applier
 from pipeline_http_redis.store.counters import totals_of, unfinished_jobs
 from pipeline_http_redis.store.ledger import read_ledger
 from pipeline_websocket.aggregator import Aggregator
-from tests.support.folders import short_folder
-from tests.support.pipelines import Pipelines, redis_server
+from tests.support.pipelines import Pipelines, redis_server, temporary_pipelines
 from tests.support.samples import NOW_US, a_run, a_sample, one_identity_one_reading, rough_stream, samples
 
 SCRIPT: Final = Path(pipeline_http_redis.store.__file__).with_name("apply.lua").read_text()
@@ -42,7 +41,7 @@ with_a_store = settings(max_examples=60)
 def running_store(request: pytest.FixtureRequest) -> Iterator[Pipelines]:
     """A store and nothing else: no worker takes what the tests put there."""
     program = redis_server() if request.param == "redis-server" else None
-    with short_folder() as folder, Pipelines(folder, program, FSYNC="no") as running:
+    with temporary_pipelines(program, FSYNC="no") as running:
         running.start("store")
         yield running
 

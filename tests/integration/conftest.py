@@ -7,8 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.folders import short_folder
-from tests.support.pipelines import Pipelines
+from tests.support.pipelines import Pipelines, temporary_pipelines
 
 FreshPipelines = Callable[..., Pipelines]
 
@@ -16,7 +15,7 @@ FreshPipelines = Callable[..., Pipelines]
 @pytest.fixture(scope="session")
 def pipelines() -> Iterator[Pipelines]:
     """Pipeline A with two ingest processes on one port and two workers, and pipeline B."""
-    with short_folder() as folder, Pipelines(folder) as running:
+    with temporary_pipelines() as running:
         running.start_a(workers=2, ingests=2)
         running.start("websocket")
         yield running
@@ -26,9 +25,4 @@ def pipelines() -> Iterator[Pipelines]:
 def fresh_pipelines() -> Iterator[FreshPipelines]:
     """Makes pipelines of which nothing runs yet; settings are `LAB_…` variables without the prefix."""
     with ExitStack() as stack:
-
-        def make(**settings: str) -> Pipelines:
-            folder = stack.enter_context(short_folder())
-            return stack.enter_context(Pipelines(folder, **settings))
-
-        yield make
+        yield lambda **settings: stack.enter_context(temporary_pipelines(**settings))

@@ -73,8 +73,16 @@ class Child:
         Returns:
             Its exit code, and how many seconds it took.
         """
-        begun_s = time.monotonic()
         self.send(signal.SIGTERM)
+        return self.wait(within_s)
+
+    def wait(self, within_s: float = 10.0) -> tuple[int, float]:
+        """Wait until it ended.
+
+        Returns:
+            Its exit code, and how many seconds it took.
+        """
+        begun_s = time.monotonic()
         code = self._process.wait(within_s)
         return code, time.monotonic() - begun_s
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 
 class FakeSocket:
@@ -28,3 +29,7 @@ class FakeSocket:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+Connect = Callable[[Any, FakeSocket], None]
+"""Makes a module connect to a fake socket."""

@@ -8,11 +8,14 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 import redis
+from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import RedisError
 
 from control_plane import valkey
@@ -21,6 +24,7 @@ from metrics_core.histogram import Histogram
 from metrics_core.ledger import Ledger, parse_ledger
 from pipeline_http_redis.store import keys
 from tests.support.child import Child, clean_environ
+from tests.support.folders import short_folder
 from tests.support.waiting import until
 
 FIRST_PORT: Final = 26_000
@@ -37,6 +41,13 @@ def redis_server() -> str:
     found = shutil.which("redis-server")
     assert found, "these tests need a redis-server too: apt-get install redis-server"
     return found
+
+
+@contextmanager
+def temporary_pipelines(store: str | None = None, **settings: str) -> Iterator[Pipelines]:
+    """Pipelines of which nothing runs yet, in a folder of their own; all is gone afterwards."""
+    with short_folder() as folder, Pipelines(folder, store, **settings) as pipelines:
+        yield pipelines
 
 
 class Pipelines:
@@ -159,12 +170,24 @@ class Pipelines:
         """Which identities are processed."""
         return parse_ledger(self.ledger_json(pipeline)["producers"])
 
+    def processed(self, producer: str, pipeline: str = "http_redis") -> list[list[int]]:
+        """The sequence numbers of epoch 1 of a producer, as intervals."""
+        found = self.ledger(pipeline)
+        return found[producer][1].as_lists() if producer in found else []
+
     def histogram(self, clock: str, pipeline: str = "http_redis") -> Histogram:
         """The cumulative histogram of a clock."""
         port = self.ingest_port if pipeline == "http_redis" else self.websocket_port
         answer = self.get(port, "/v1/histograms")
         assert answer is not None, f"no histograms from {pipeline}"
         return Histogram(dict(answer[clock]))
+
+    def metric(self, name: str, port: int) -> float:
+        """One value of a process's `/metrics`, by its name without `lab_`."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+            text = reply.read().decode()
+        values = {s.name: s.value for family in text_string_to_metric_families(text) for s in family.samples}
+        return float(values[f"lab_{name}"])
 
     def settled(self) -> bool:
         """Whether pipeline A has applied all that it committed."""

@@ -106,6 +106,14 @@ class RawWebSocket:
             elif opcode == CLOSE:
                 raise ClosedByPeer(struct.unpack(">H", payload[:2])[0] if payload else 1005)
 
+    def close_code(self) -> int:
+        """Read on to the end; gives the code of the close frame (1006: there was none)."""
+        try:
+            while True:
+                self.receive()
+        except ClosedByPeer as closed:
+            return closed.code
+
     def message(self) -> Any:
         """The next text message, decoded."""
         return orjson.loads(self.receive())
