@@ -27,7 +27,7 @@ from rq import Queue, SimpleWorker
 from rq.executions import Execution
 from rq.job import Job
 from rq.registry import StartedJobRegistry, clean_registries
-from rq.worker.base import WorkerStatus
+from rq.worker.base import StopRequested, WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
 from lab_runtime.logs import get_logger
@@ -106,11 +106,25 @@ class BatchWorker(SimpleWorker):
     def procline(self, message: str) -> None:
         """The process keeps its title."""
 
+    def _shutdown(self) -> None:
+        """Stop now, or after the job in hand (SIGTERM, SIGINT).
+
+        RQ's own asks Redis in between, but a signal may come in the middle of a command.
+        """
+        if self._state != WorkerStatus.BUSY:
+            raise StopRequested
+        self._stop_requested = True
+
     # -- one job --------------------------------------------------------------------------------------------------
 
     def get_heartbeat_ttl(self, job: Job) -> int:
         """Seconds after which a running job without a sign is taken for lost."""
         return HEARTBEAT_S
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run one job. Busy from the start: a request to stop that comes now must not end the job half-way."""
+        self._state = WorkerStatus.BUSY
+        super().execute_job(job, queue)
 
     def prepare_execution(self, job: Job) -> Execution:
         """Start: enter the started registry and leave the intermediate list, in one transaction."""

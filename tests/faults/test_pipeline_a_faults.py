@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,11 @@ def wait_for_samples(load: OutboxLoad, more: int) -> None:
     """Wait until so many samples more are acked: the load goes on."""
     goal = load.acked + more
     until(lambda: load.acked >= goal, f"{more} samples more are acked (now {load.statuses()})", within_s=40)
+
+
+def told(load: OutboxLoad, status: int, times: int) -> None:
+    """Wait until a status was answered so often (0: a connection was lost)."""
+    until(lambda: load.statuses()[status] >= times, f"status {status}")
 
 
 def check_account(pipelines: Pipelines, load: OutboxLoad, *workers: str) -> dict[str, int]:
@@ -47,8 +54,9 @@ def check_account(pipelines: Pipelines, load: OutboxLoad, *workers: str) -> dict
 
 def running_jobs(pipelines: Pipelines) -> list[str]:
     """The batches that a worker has taken and not finished."""
-    started = [entry.decode().partition(":")[0] for entry in pipelines.redis.zrange(keys.STARTED, 0, -1)]
-    return started + [entry.decode() for entry in pipelines.redis.lrange(keys.INTERMEDIATE, 0, -1)]
+    connection: Any = pipelines.redis
+    started = [entry.decode().partition(":")[0] for entry in connection.zrange(keys.STARTED, 0, -1)]
+    return started + [entry.decode() for entry in connection.lrange(keys.INTERMEDIATE, 0, -1)]
 
 
 def test_kill_a_worker_in_the_middle_of_a_batch_again_and_again() -> None:
@@ -67,11 +75,8 @@ def test_kill_a_worker_in_the_middle_of_a_batch_again_and_again() -> None:
                 killed_s = time.monotonic()
                 worker.restart()
                 claims = [keys.claim(batch) for batch in held]
-                until(
-                    lambda claims=claims: not claims or not pipelines.redis.exists(*claims),
-                    "what the killed worker held is applied",
-                    REDELIVERED_WITHIN_S,
-                )
+                applied = partial(lambda names: not names or not pipelines.redis.exists(*names), claims)
+                until(applied, "what the killed worker held is applied", REDELIVERED_WITHIN_S)
                 assert time.monotonic() - killed_s < REDELIVERED_WITHIN_S
         check_account(pipelines, load)
 
@@ -96,7 +101,7 @@ def test_kill_valkey_and_start_it_again_on_the_same_file() -> None:
             for turn in range(1, 4):
                 wait_for_samples(load, 500)
                 pipelines["store"].kill()
-                until(lambda turn=turn: load.statuses()[503] >= turn, "a producer is told 503")
+                told(load, 503, turn)
                 pipelines["store"].restart()
                 pipelines.wait_ready("store")
                 pipelines.revive(*workers)
@@ -113,7 +118,7 @@ def test_valkey_stands_still_longer_than_a_commit_waits() -> None:
             wait_for_samples(load, 500)
             begun_s = time.monotonic()
             pipelines["store"].pause()
-            until(lambda: load.statuses()[503] > 0, "a commit is given up")
+            told(load, 503, 1)
             assert time.monotonic() - begun_s > 4, "not before its time"
             pipelines["store"].resume()
             wait_for_samples(load, 500)
@@ -128,7 +133,7 @@ def test_kill_the_ingest() -> None:
             for turn in range(1, 4):
                 wait_for_samples(load, 500)
                 pipelines["ingest-1"].kill()
-                until(lambda turn=turn: load.statuses()[0] >= turn, "connections are lost")
+                told(load, 0, turn)
                 pipelines["ingest-1"].restart()
         check_account(pipelines, load)
 

@@ -1,8 +1,8 @@
 """Load that loses nothing by itself: producers that send each batch until it is acknowledged.
 
-Threads with blocking clients, half by HTTP/1.1 and half by HTTP/2. A batch is created, then sent again and again until a
-202; what was answered by 202 is `acked`. So after `stop` all that was created is acked, and a pipeline that keeps its
-promise has processed exactly that, however often a batch was sent.
+Threads with blocking clients, half by HTTP/1.1 and half by HTTP/2. A batch is created, then sent again and again until
+its 202; then it is `acked`. So in the end all that was created is acked, and a pipeline that keeps its promise has
+processed exactly that, however often a batch was sent.
 """
 
 from __future__ import annotations
