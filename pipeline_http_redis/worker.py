@@ -24,10 +24,11 @@ from uuid import uuid4
 
 import redis
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.registry import StartedJobRegistry, clean_registries
-from rq.worker.base import StopRequested, WorkerStatus
+from rq.worker.base import WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
 from lab_runtime.logs import get_logger

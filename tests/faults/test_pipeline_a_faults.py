@@ -66,7 +66,7 @@ def test_kill_a_worker_in_the_middle_of_a_batch_again_and_again() -> None:
         pipelines.start_a(workers=2)
         with OutboxLoad(pipelines.ingest_port, producers=4, batch=500) as load:
             held: list[str] = []
-            for turn in range(6):
+            for turn in range(4):
                 wait_for_samples(load, source.randrange(500, 4_000))
                 until(lambda: running_jobs(pipelines), "a job is running")
                 worker = pipelines[f"worker-{turn % 2 + 1}"]
