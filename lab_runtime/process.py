@@ -7,6 +7,7 @@ cannot be had, ends it with one clear line and exit code 2, never with a stack t
 from __future__ import annotations
 
 import asyncio
+import gc
 import errno
 import os
 import signal
@@ -66,7 +67,19 @@ def run_async(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
             loop.add_signal_handler(number, on_signal)
         await main(stop)
 
+    calm_garbage_collector()
     uvloop.run(with_signals())
+
+
+def calm_garbage_collector() -> None:
+    """Take what was imported out of the collector's sight, and let it look less often.
+
+    It finds reference cycles, of which the lab makes next to none, by walking over every container there is. With the
+    defaults it starts that walk every 700 containers: at 100,000 samples/s more than a hundred times a second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 class SelfMeter:

@@ -112,7 +112,11 @@ def newest(samples: list[Sample], times: list[int]) -> Sample:
     taken = max(times)
     if times.count(taken) == 1:
         return samples[times.index(taken)]
-    return max([s for s in samples if s.sampled_at_us == taken], key=rank)
+    last = [s for s in samples if s.sampled_at_us == taken]
+    if len({s.epoch for s in last}) > 1:
+        return max(last, key=rank)
+    numbers = [s.seq for s in last]
+    return last[numbers.index(max(numbers))]
 
 
 def rank(sample: Sample) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ from metrics_core.snapshot import ProducerView
 from metrics_core.summary import Windows, newest, rank, summarize
 from pipeline_websocket.ring import Ring
 
-MOST_PENDING: Final = 8_192
+MOST_PENDING: Final = 2_048
 PRODUCERS_AT_ONCE: Final = 8
 
 

@@ -29,7 +29,7 @@ from lab_runtime.logs import get_logger
 from metrics_core.errors import InvalidSample, Refused, RemoteFault
 from metrics_core.histogram import Histogram
 from metrics_core.intervals import IntervalSet
-from metrics_core.sample import ExactInteger, ProducerName, Sample
+from metrics_core.sample import ExactInteger, ProducerName
 from metrics_core.sink import Batch, Sink
 from metrics_core.wire import BatchDecoder
 
@@ -89,8 +89,7 @@ class ProducerConnection:
         self._loop = asyncio.get_running_loop()
         self._frames = 0
         self._acked = 0
-        self._unacked: list[list[Sample]] = []
-        self._unacked_samples = 0
+        self._unacked: list[int] = []  # sampled_at_us of samples held and not acknowledged yet
         self._last_ack_s = 0.0
         self._ack_timer: asyncio.Handle | None = None
 
@@ -108,8 +107,8 @@ class ProducerConnection:
                     if not self._answered_resume(frame, fault):
                         self._reject(fault)
                 else:
-                    self._unacked.append(samples)
-                    self._unacked_samples += len(samples)
+                    # Now, while they are in the processor's cache: at the time of the ack this would cost twice as much.
+                    self._unacked += [sample.sampled_at_us for sample in samples]
                     self._count_frame()
         except ConnectionClosed as closed:
             _let_go_of_frames(closed)
@@ -128,7 +127,7 @@ class ProducerConnection:
                 if wait_s > 0
                 else self._loop.call_soon(self._send_ack)
             )
-        elif self._frames - self._acked >= ACK_FRAMES or self._unacked_samples >= ACK_SAMPLES:
+        elif self._frames - self._acked >= ACK_FRAMES or len(self._unacked) >= ACK_SAMPLES:
             self._ack_timer.cancel()
             self._send_ack()
 
@@ -139,11 +138,9 @@ class ProducerConnection:
         self._send(b'{"type":"ack","frames":%d}' % self._frames)
         if self._unacked:
             now_us = self._now_us()
-            ages = [now_us - sample.sampled_at_us for samples in self._unacked for sample in samples]
-            self._counts.accepted += len(ages)
-            self._counts.accepted_latency.add_all(ages)
+            self._counts.accepted += len(self._unacked)
+            self._counts.accepted_latency.add_all([now_us - taken for taken in self._unacked])
             self._unacked = []
-            self._unacked_samples = 0
 
     def _reject(self, fault: RemoteFault) -> None:
         if isinstance(fault, Refused):

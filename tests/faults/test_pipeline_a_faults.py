@@ -8,6 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+import psutil
 import pytest
 
 from pipeline_http_redis.store import keys
@@ -113,15 +114,22 @@ def test_valkey_stands_still_longer_than_a_commit_waits() -> None:
     """Whether the commit took place is unknown: it is sent again, counted as a repeat and applied once."""
     with temporary_pipelines() as pipelines:
         pipelines.start_a(workers=2)
-        workers = ("worker-1", "worker-2")
-        with OutboxLoad(pipelines.ingest_port) as load:
-            wait_for_samples(load, 500)
+        workers, ingest = ("worker-1", "worker-2"), psutil.Process(pipelines["ingest-1"].pid)
+
+        def connections_to_spare() -> bool:
+            """Reads beside the load make the pool grow: a commit finds an open connection and reaches the store."""
+            return bool(pipelines.totals()) and len(ingest.net_connections("unix")) >= 3
+
+        # Small batches: the store reads 16 KiB at once, and would notice a closed connection before it read more.
+        with OutboxLoad(pipelines.ingest_port, batch=2) as load:
+            wait_for_samples(load, 50)
+            until(connections_to_spare, "a pool of connections")
             begun_s = time.monotonic()
             pipelines["store"].pause()
             told(load, 503, 1)
             assert time.monotonic() - begun_s > 4, "not before its time"
             pipelines["store"].resume()
-            wait_for_samples(load, 500)
+            wait_for_samples(load, 50)
         totals = check_account(pipelines, load, *workers)
         assert totals["duplicates"] > 0, "the commit that was given up had taken place"
 
