@@ -7,8 +7,8 @@ cannot be had, ends it with one clear line and exit code 2, never with a stack t
 from __future__ import annotations
 
 import asyncio
-import gc
 import errno
+import gc
 import os
 import signal
 import sys

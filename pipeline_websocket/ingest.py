@@ -107,7 +107,7 @@ class ProducerConnection:
                     if not self._answered_resume(frame, fault):
                         self._reject(fault)
                 else:
-                    # Now, while they are in the processor's cache: at the time of the ack this would cost twice as much.
+                    # Now, while they are in the processor's cache: later this would cost twice as much.
                     self._unacked += [sample.sampled_at_us for sample in samples]
                     self._count_frame()
         except ConnectionClosed as closed:
