@@ -66,7 +66,7 @@ class Pipelines:
         socket, private = valkey.socket_path(folder)
         assert not private, f"too long for a socket: {folder}"
         self.redis_url = valkey.socket_url(socket)
-        self._socket = socket
+        self.socket = socket
         self._store = store or valkey.binary()
         self._settings = {
             "LAB_PORT_BASE": str(self.base),
@@ -81,13 +81,19 @@ class Pipelines:
 
     # -- processes -----------------------------------------------------------------------------------------------
 
-    def start(self, *names: str) -> None:
-        """Start processes by name: `store`, `ingest`, `ingest-2`, `worker-1`, `fanout`, `websocket`, `fleet`."""
+    def start(self, *names: str, **settings: str) -> None:
+        """Start processes by name: `store`, `ingest`, `ingest-2`, `worker-1`, `fanout`, `websocket`, `fleet`.
+
+        Args:
+            names: A role, and a number where there may be several.
+            settings: `LAB_…` variables without the prefix, for these processes only.
+        """
+        own = {f"LAB_{name}": text for name, text in settings.items()}
         for name in names:
             self.children[name] = Child(
                 name,
                 self._command(name),
-                clean_environ(**self._settings, LAB_PROCESS_NAME=name),
+                clean_environ(**(self._settings | own | {"LAB_PROCESS_NAME": name})),
                 self.folder / f"{name}.log",
             )
         for name in names:
@@ -104,7 +110,7 @@ class Pipelines:
         if role == "store":
             return [
                 self._store,
-                str(valkey.write_config(self.folder, self._socket, self._settings["LAB_FSYNC"])),
+                str(valkey.write_config(self.folder, self.socket, self._settings["LAB_FSYNC"])),
             ]
         modules = {"websocket": ["pipeline_websocket"], "fleet": ["fake_servers"]}
         return [sys.executable, "-m", *modules.get(role, ["pipeline_http_redis", role])]
