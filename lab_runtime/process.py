@@ -20,10 +20,11 @@ import psutil
 import uvloop
 
 from lab_runtime.env import Env
-from lab_runtime.logs import configure_logs
+from lab_runtime.logs import configure_logs, get_logger
 from metrics_core.errors import LabError
 from metrics_core.snapshot import ProcessView
 
+_log = get_logger("process")
 _CANNOT_LISTEN: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
@@ -69,6 +70,20 @@ def run_async(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 
     calm_garbage_collector()
     uvloop.run(with_signals())
+
+
+def end_with(task: asyncio.Task[Any], stop: asyncio.Event) -> None:
+    """End the process in order when a task fails that it cannot do without; its supervisor starts it again.
+
+    Else it would answer that it lives, and never commit or publish anything again.
+    """
+
+    def on_done(done: asyncio.Task[Any]) -> None:
+        if not done.cancelled() and (error := done.exception()):
+            _log.error("task_failed", task=done.get_name(), exc_info=error)
+            stop.set()
+
+    task.add_done_callback(on_done)
 
 
 def calm_garbage_collector() -> None:

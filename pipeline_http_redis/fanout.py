@@ -26,7 +26,7 @@ from lab_runtime.feed import (
 from lab_runtime.logs import get_logger
 from lab_runtime.methods import GetConnection
 from lab_runtime.ops import metrics_text
-from lab_runtime.process import SelfMeter, now_us
+from lab_runtime.process import SelfMeter, end_with, now_us
 from metrics_core.snapshot import (
     ProcessView,
     ProducerBoard,
@@ -63,6 +63,7 @@ class FanoutServer:
         routes = {"/healthz": self._alive, "/readyz": self._ready, "/metrics": self._metrics}
         http = HttpRoutes(frozenset({_FEED}), routes, self._config.token, frozenset())
         tick = asyncio.create_task(self._tick_for_ever())
+        end_with(tick, stop)
         async with serve(
             self._subscribe,
             self._config.host,

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from lab_runtime.logs import get_logger
 from lab_runtime.ops import metrics_text, token_matches
-from lab_runtime.process import SelfMeter, now_us
+from lab_runtime.process import SelfMeter, end_with, now_us
 from metrics_core.histogram import Histogram
 from pipeline_http_redis.batcher import Batcher
 from pipeline_http_redis.config import Config
@@ -105,6 +105,8 @@ class IngestServer:
         install_gone_clients()
         sock = listen(self._config.host, self._config.ingest_port)
         background = [asyncio.create_task(self._batcher.run()), asyncio.create_task(self._report_for_ever())]
+        for task in background:
+            end_with(task, stop)
         _log.info("listening", host=self._config.host, port=self._config.ingest_port)
         try:
             app: Any = self.app()

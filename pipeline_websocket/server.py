@@ -23,7 +23,7 @@ from lab_runtime.feed import (
 from lab_runtime.logs import get_logger
 from lab_runtime.methods import GetConnection
 from lab_runtime.ops import metrics_text
-from lab_runtime.process import now_us
+from lab_runtime.process import end_with, now_us
 from metrics_core.ledger import format_ledger
 from metrics_core.limits import MAX_BATCH_BYTES
 from metrics_core.sink import Batch
@@ -76,6 +76,7 @@ class PipelineServer:
         }
         http = HttpRoutes(frozenset({_INGEST, _FEED}), routes, self._config.token, frozenset({"/v1/ledger"}))
         tick = asyncio.create_task(self._ticker.run())
+        end_with(tick, stop)
         async with serve(
             self._connected,
             self._config.host,

@@ -33,7 +33,8 @@ MOST_LATE_US: Final = 2_000  # generator's own lateness, median
 SETTLE_WITHIN_S: Final = 20.0
 
 ChannelMaker = Callable[[int], Channel]
-_numbers = count(1)  # producers of one run must be new to the pipeline
+_RUNS_PER_NAME: Final = 50  # below both bounds of a pipeline: 64 epochs per producer, 10,000 producers
+_numbers = count()
 
 
 def http1(port: int) -> Channel:
@@ -52,9 +53,9 @@ def websocket(port: int) -> Channel:
 
 
 def make_engine(make: ChannelMaker, port: int, connections: int, batch: int) -> Engine:
-    """Connections to a server, each with a producer of its own that the server has not seen."""
-    number, epoch = next(_numbers), time.time_ns() // 1000
-    bodies = [ProducerBodies(f"bench-{number}-{i}", epoch, batch, seed=i) for i in range(connections)]
+    """Connections to a server, each with a producer of its own in an epoch that the server has not seen."""
+    series, epoch = next(_numbers) // _RUNS_PER_NAME, time.time_ns() // 1000
+    bodies = [ProducerBodies(f"bench-{series}-{i}", epoch, batch, seed=i) for i in range(connections)]
     return Engine((make(port) for _ in range(connections)), bodies)
 
 
@@ -74,9 +75,10 @@ def audit(rig: Rig, port: int, engine: Engine, result: LoadResult) -> float:
         _wait_for_empty_queue(rig)
     processed_at = time.perf_counter()
     ledger = rig.get(port, "/v1/ledger") or {"producers": {}}
+    epoch = str(engine.producers[0].epoch)
     for name, n in sent.items():
-        intervals = list(ledger["producers"].get(name, {}).values())
-        if intervals != [[[0, n - 1]]]:
+        intervals = ledger["producers"].get(name, {}).get(epoch)
+        if intervals != [[0, n - 1]]:
             raise Void(f"the ledger holds {intervals} of {name}, acknowledged were 0 to {n - 1}")
     if ledger["totals"]["duplicates"]:
         raise Void(f"{ledger['totals']['duplicates']} duplicates where each sample was sent once")

@@ -40,6 +40,7 @@ class ProducerBodies:
         ]
         template = encode_batch(samples).replace(b"%", b"%%")
         self.name = name
+        self.epoch = epoch
         self._template = template.replace(b'"seq":%d,"sampled_at_us":%d' % (placeholder, placeholder), b"%b")
         self.batch = batch
         self.next_seq = 0

@@ -206,3 +206,18 @@ def test_a_killed_process_disappears_from_the_feed(running: Pipelines, feed: Raw
     shown(feed, lambda s: "worker-1" in {p.name for p in s.processes}, "the worker")
     running["worker-1"].kill()
     shown(feed, lambda s: "worker-1" not in {p.name for p in s.processes}, "no worker")
+
+
+def test_a_fan_out_that_cannot_go_on_ends(running: Pipelines) -> None:
+    """Something in the store that it cannot read: it must not answer that all is well and stand still."""
+    fanout = running["fanout"]
+    running.redis.hset(keys.PRODUCERS, "foreign", b"\xc1")
+    fanout.kill()
+    fanout.restart()
+    running.wait_ready("fanout")
+    with RawWebSocket(running.fanout_port, "/v1/feed"):
+        until(lambda: not fanout.alive, "its supervisor may start it again")
+    running.redis.hdel(keys.PRODUCERS, "foreign")
+    assert "task_failed" in fanout.said()
+    fanout.restart()
+    running.wait_ready("fanout")

@@ -13,8 +13,9 @@ import pytest
 
 from lab_runtime import process
 from lab_runtime.env import Env
-from lab_runtime.process import SelfMeter, now_us, run_async, start
+from lab_runtime.process import SelfMeter, end_with, now_us, run_async, start
 from metrics_core.errors import ConfigError
+from tests.support.virtual_time import run_virtually, settle
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +82,33 @@ def test_a_signal_sets_the_stop_event(number: signal.Signals) -> None:
 
     run_async(main)
     assert stopped == [True]
+
+
+def test_a_task_that_the_process_cannot_do_without_ends_it() -> None:
+    async def failing() -> None:
+        raise KeyError("a bug")
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        end_with(asyncio.create_task(failing()), stop)
+        async with asyncio.timeout(10):
+            await stop.wait()
+
+    run_virtually(main())
+
+
+def test_a_task_that_is_cancelled_or_done_ends_nothing() -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        waiting, done = asyncio.create_task(asyncio.sleep(1000)), asyncio.create_task(asyncio.sleep(0))
+        for task in (waiting, done):
+            end_with(task, stop)
+        await done
+        waiting.cancel()
+        await settle()
+        assert not stop.is_set()
+
+    run_virtually(main())
 
 
 def test_a_process_measures_itself() -> None:
