@@ -23,6 +23,7 @@ from control_plane.ports import free_block
 from metrics_core.histogram import Histogram
 from metrics_core.ledger import Ledger, parse_ledger
 from pipeline_http_redis.store import keys
+from pipeline_http_redis.store.counters import unfinished_jobs
 from tests.support.child import Child, clean_environ
 from tests.support.folders import short_folder
 from tests.support.waiting import until
@@ -197,13 +198,7 @@ class Pipelines:
 
     def settled(self) -> bool:
         """Whether pipeline A has applied all that it committed."""
-        return not any(
-            (
-                self.redis.llen(keys.QUEUE),
-                self.redis.llen(keys.INTERMEDIATE),
-                self.redis.zcard(keys.STARTED),
-            )
-        )
+        return not any(unfinished_jobs(self.redis))
 
     def stack_traces(self) -> list[str]:
         """Names of processes that wrote a stack trace."""
