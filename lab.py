@@ -45,9 +45,12 @@ def check_machine(version=None, os_name=None, platform=None):
 # From here on the Python is new enough; still nothing but its standard library.
 
 
+LOCKS = ("lab", "report", "test")  # each holds the same versions of all that the one before holds, and more
+
+
 def wanted_locks(command):
-    """Names of the locks that a command needs: tests need more than use does."""
-    return "test" if command == "test" else "lab"
+    """Name of the lock that a command needs: reports need more than use does, tests more than reports."""
+    return {"test": "test", "compare": "report", "capacity": "report"}.get(command, "lab")
 
 
 def file_hash(path):
@@ -71,7 +74,7 @@ class Venv:
         self.log = os.path.join(self.folder, "pip.log")
 
     def lock_path(self, lock):
-        """The lock file of a name (`lab`, `test`)."""
+        """The lock file of a name of `LOCKS`."""
         import os
 
         return os.path.join(self.root, "requirements", lock + ".txt")
@@ -138,13 +141,11 @@ def install(venv, lock):
         make_venv(venv)
     else:
         os.remove(venv.stamp)
-    what = "what the tests need" if lock == "test" else "the lab's libraries"
+    what = {"lab": "the lab's libraries", "report": "what reports need", "test": "what the tests need"}[lock]
     sys.stderr.write("lab: installing %s into .venv (once; about half a minute) ...\n" % what)
     run_pip(venv, lock)
-    locks = {lock: file_hash(venv.lock_path(lock))}
-    if lock == "test":  # it holds the same versions of all that `lab` holds, and more
-        locks["lab"] = file_hash(venv.lock_path("lab"))
-    venv.write_stamp(locks)
+    held = LOCKS[: LOCKS.index(lock) + 1]
+    venv.write_stamp({name: file_hash(venv.lock_path(name)) for name in held})
     sys.stderr.write("lab: installed in %.0f s\n" % (time.time() - begun))
 
 

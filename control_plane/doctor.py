@@ -17,12 +17,12 @@ from typing import Final, NamedTuple
 import psutil
 from rich.table import Table
 
-from control_plane import valkey
 from control_plane.open_files import files_needed
 from control_plane.ports import taken_ports
 from control_plane.settings import PORTS, ROOT, Settings
 from control_plane.state import find, read_record
 from control_plane.terminal import Terminal
+from lab_runtime import valkey
 from metrics_core.errors import LabError
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from control_plane import valkey
 from control_plane.settings import Settings
+from lab_runtime import valkey
 
 STORE = "redis"
 

@@ -17,12 +17,12 @@ OPTIONS = ("--universal", "--generate-hashes", "--no-emit-index-url", "--python-
 
 
 def main(arguments: list[str]) -> int:
-    """Lock both files, the test lock on top of the versions of the first."""
+    """Lock all files, each on top of the versions of the one before."""
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     if uv is None:
         print("lock: uv is not installed; get it with `python3 -m pip install uv`", file=sys.stderr)
         return 2
-    for name in ("lab", "test"):
+    for name in ("lab", "report", "test"):
         command = [
             uv,
             "pip",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from control_plane.bench.figure import Figure
-from control_plane.bench.rig import PIPELINE_A, PIPELINE_B, Rig
 from control_plane.bench.runs import (
     ChannelMaker,
     audit,
@@ -18,6 +17,7 @@ from control_plane.bench.runs import (
     ratios,
     websocket,
 )
+from load_tests.target.rig import PIPELINE_A, PIPELINE_B, Rig
 
 
 def fan_in(rig: Rig, rounds: int, seconds: float) -> Iterator[Figure]:

@@ -18,8 +18,8 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect as connect_websocket
 
 from control_plane.bench.figure import Figure, Void
-from control_plane.bench.rig import free_block
 from control_plane.bench.runs import dashboard
+from load_tests.target.rig import free_block
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _MOVING_WITHIN_S: Final = 30.0

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import msgspec
 
 from control_plane.bench.figure import Figure
-from control_plane.bench.rig import Rig
 from control_plane.bench.runs import (
     ChannelMaker,
     closed,
@@ -19,6 +18,7 @@ from control_plane.bench.runs import (
     ratios,
     websocket,
 )
+from load_tests.target.rig import Rig
 from load_tests.wire.bodies import ProducerBodies
 from metrics_core.sample import Sample
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import itertools
 import re
 import stat
 import tomllib
@@ -18,7 +19,7 @@ from tests.architecture.tree import ROOT, files, name
 
 LONGEST: Final = 300
 REASON: Final = "Long because:"
-LOCKS: Final = ("lab", "test")
+LOCKS: Final = ("lab", "report", "test")
 
 REGISTRIES: Final = (
     "py" + "pi.org",
@@ -73,12 +74,13 @@ def test_a_lock_holds_all_that_is_asked_for(lock: str) -> None:
         assert not wanted or wanted[0] in pinned, f"{line}: run python3 scripts/lock.py"
 
 
-def test_tests_use_the_versions_that_the_lab_uses() -> None:
-    use, test = (requirements(ROOT / "requirements" / f"{lock}.txt") for lock in LOCKS)
+@pytest.mark.parametrize("smaller, larger", itertools.pairwise(LOCKS))
+def test_a_lock_has_the_versions_of_the_one_it_builds_on(smaller: str, larger: str) -> None:
+    less, more = (requirements(ROOT / "requirements" / f"{lock}.txt") for lock in (smaller, larger))
     version = re.compile(r"==(\S+)")
-    for package, block in use.items():
-        assert package in test
-        assert version.findall(block)[0] == version.findall(test[package])[0], package
+    for package, block in less.items():
+        assert package in more
+        assert version.findall(block)[0] == version.findall(more[package])[0], package
 
 
 def test_the_example_of_settings_is_complete() -> None:

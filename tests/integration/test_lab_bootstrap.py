@@ -62,7 +62,7 @@ class Folder:
         (path / "control_plane" / "__main__.py").write_text(CONTROL_PLANE)
         (path / "requirements").mkdir()
         line = make_wheel(path / "wheels")
-        for name in ("lab", "test"):
+        for name in ("lab", "report", "test"):
             (path / "requirements" / f"{name}.txt").write_text(line)
 
     def environ(self, **more: str) -> dict[str, str]:

@@ -18,8 +18,8 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import RedisError
 
-from control_plane import valkey
 from control_plane.ports import free_block
+from lab_runtime import valkey
 from metrics_core.histogram import Histogram
 from metrics_core.ledger import Ledger, parse_ledger
 from pipeline_http_redis.store import keys

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from control_plane import valkey
+from lab_runtime import valkey
 
 
 class ReplyThief:

@@ -95,7 +95,7 @@ def test_a_python_without_ensurepip_is_told_the_package(
 def make_venv(lab: ModuleType, root: Path) -> object:
     """A folder that looks like an installed `.venv`."""
     (root / "requirements").mkdir()
-    for name in ("lab", "test"):
+    for name in ("lab", "report", "test"):
         (root / "requirements" / f"{name}.txt").write_text(f"{name}==1\n")
     (root / ".venv" / "bin").mkdir(parents=True)
     (root / ".venv" / "bin" / "python").symlink_to(sys.executable)
@@ -156,8 +156,9 @@ def test_a_failed_installation_is_explained(
     assert expected in "\n".join(lab.explain_pip(said, "lab", wheelhouse))
 
 
-def test_tests_need_the_larger_lock(lab: ModuleType) -> None:
+def test_reports_need_a_larger_lock_and_tests_the_largest(lab: ModuleType) -> None:
     assert lab.wanted_locks("test") == "test"
+    assert lab.wanted_locks("compare") == lab.wanted_locks("capacity") == "report"
     assert lab.wanted_locks("up") == lab.wanted_locks("") == "lab"
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import psutil
 
-from control_plane import valkey
+from lab_runtime import valkey
 from metrics_core.errors import LabError
 from metrics_core.histogram import Histogram
 
