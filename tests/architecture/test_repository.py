@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import itertools
+import os
 import re
 import stat
 import tomllib
@@ -74,7 +74,7 @@ def test_a_lock_holds_all_that_is_asked_for(lock: str) -> None:
         assert not wanted or wanted[0] in pinned, f"{line}: run python3 scripts/lock.py"
 
 
-@pytest.mark.parametrize("smaller, larger", itertools.pairwise(LOCKS))
+@pytest.mark.parametrize("smaller, larger", list(itertools.pairwise(LOCKS)))
 def test_a_lock_has_the_versions_of_the_one_it_builds_on(smaller: str, larger: str) -> None:
     less, more = (requirements(ROOT / "requirements" / f"{lock}.txt") for lock in (smaller, larger))
     version = re.compile(r"==(\S+)")
