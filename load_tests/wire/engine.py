@@ -88,7 +88,7 @@ class Engine:
             running = time.perf_counter() < end
             for fd, _ in ready:
                 pair = self._by_fd[fd]
-                open_bodies -= pair[0].receive()
+                open_bodies -= _acknowledged(pair[0])
                 with_room[fd] = pair
             if not running:
                 with_room.clear()
@@ -133,7 +133,7 @@ class Engine:
             # epoll's own timeout counts whole milliseconds; select on the epoll descriptor waits to the microsecond
             if select.select([self._poll], [], [], pause)[0]:
                 for fd, _ in self._poll.poll(0):
-                    self._by_fd[fd][0].receive()
+                    _acknowledged(self._by_fd[fd][0])
                 answered = time.perf_counter()
                 waiting = [(channel, body) for channel, body in waiting if not channel.send(body)]
             elif time.perf_counter() - answered > _STALLED_S and self._in_flight():
@@ -142,3 +142,11 @@ class Engine:
 
     def _in_flight(self) -> bool:
         return any(channel.in_flight for channel, _ in self._pairs)
+
+
+def _acknowledged(channel: Channel) -> int:
+    """How many bodies a channel's next reading acknowledges; here a refusal voids the run."""
+    done = len(channel.receive())
+    if channel.refused:
+        raise ReplyError(f"refused: {channel.refused[0].error}")
+    return done

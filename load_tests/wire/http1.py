@@ -2,49 +2,62 @@
 
 from __future__ import annotations
 
-from load_tests.wire.channel import ReplyError, connect, read_some
+from collections.abc import Sequence
+
+from load_tests.wire.channel import Refusal, ReplyError, connect, read_some, refusal_of
 
 
 class Http1Channel:
     """One keep-alive connection; see `Channel`."""
 
-    def __init__(self, host: str, port: int, path: str = "/v1/samples", expect: int = 202) -> None:
+    def __init__(
+        self, host: str, port: int, path: str = "/v1/samples", token: str = "", expect: int = 202
+    ) -> None:
         self.sock = connect(host, port)
         self.in_flight = 0
+        self.refused: list[Refusal] = []
+        self.negotiated = ""
+        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
         self._head = (
-            b"POST %b HTTP/1.1\r\nHost: %b:%d\r\nContent-Type: application/json\r\nContent-Length: "
-            % (
-                path.encode(),
-                host.encode(),
-                port,
-            )
-        )
+            f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\n{authorization}"
+            "Content-Type: application/json\r\nContent-Length: "
+        ).encode()
         self._expect = b"HTTP/1.1 %d " % expect
+        self._next = 0
         self._buffer = b""
 
     def send(self, body: bytes) -> bool:
         """Write one request; False while the last one is not answered."""
         if self.in_flight:
             return False
-        self.sock.sendall(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
         self.in_flight = 1
+        self._next += 1
+        self.sock.sendall(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
         return True
 
-    def receive(self) -> int:
-        """Read; 1 when the reply is complete."""
+    def receive(self) -> Sequence[int]:
+        """Read; the request's number when its reply is complete and well."""
         buffer = self._buffer + read_some(self.sock)
         end = buffer.find(b"\r\n\r\n")
         if end < 0:
             self._buffer = buffer
-            return 0
-        if not buffer.startswith(self._expect):
-            raise ReplyError(f"unexpected reply: {buffer[:200].decode('latin-1')}")
+            return ()
         head = buffer[:end].lower()
         start = head.find(b"content-length:") + 15
         length = int(head[start:].split(b"\r\n", 1)[0]) if start > 14 else 0
         if len(buffer) < end + 4 + length:
             self._buffer = buffer
-            return 0
+            return ()
         self._buffer = buffer[end + 4 + length :]
         self.in_flight = 0
-        return 1
+        if buffer.startswith(self._expect):
+            self.negotiated = "HTTP/1.1"
+            return (self._next - 1,)
+        self._refused(buffer[:end], buffer[end + 4 : end + 4 + length])
+        return ()
+
+    def _refused(self, head: bytes, body: bytes) -> None:
+        version, status = head[:9], head[9:12]
+        if version != b"HTTP/1.1 " or not status.isdigit():
+            raise ReplyError(f"no HTTP/1.1 reply: {head[:200].decode('latin-1')}")
+        self.refused.append(refusal_of(self._next - 1, int(status), body))

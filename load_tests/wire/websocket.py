@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import base64
 import struct
+from collections.abc import Sequence
 
 import orjson
 
-from load_tests.wire.channel import ReplyError, connect, read_some
+from load_tests.wire.channel import Refusal, ReplyError, connect, read_some
+from metrics_core.errors import BacklogFull, LimitReached, Refused, Unavailable
 
 _TEXT_FINAL, _PING_FINAL, _CLOSE_FINAL = 0x81, 0x89, 0x88
 _NO_MASK = b"\0\0\0\0"
+_FOR_NOW = frozenset(fault.error for fault in (Refused, BacklogFull, LimitReached, Unavailable))
 
 
 def encode_frame(payload: bytes, head: int = _TEXT_FINAL) -> bytes:
@@ -30,17 +33,26 @@ class WebSocketChannel:
     """One connection with up to `frames` unacknowledged frames in flight; see `Channel`."""
 
     def __init__(
-        self, host: str, port: int, frames: int = 2_000, path: str = "/v1/ingest", acknowledged: bool = True
+        self,
+        host: str,
+        port: int,
+        frames: int = 2_000,
+        path: str = "/v1/ingest",
+        token: str = "",
+        acknowledged: bool = True,
     ) -> None:
         self.sock = connect(host, port)
         self.in_flight = 0
+        self.refused: list[Refusal] = []
         self._frames = frames
         self._acknowledged = acknowledged  # False: the peer never answers; a frame is done when it is sent
         self._acked = 0
+        self._rejects: set[int] = set()  # not covered by an ack yet
         key = base64.b64encode(b"load-generator--").decode()
         self.sock.sendall(
             f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+            f"{f'Authorization: Bearer {token}' + chr(13) + chr(10) if token else ''}\r\n".encode()
         )
         self._buffer = b""
         while b"\r\n\r\n" not in self._buffer:
@@ -48,17 +60,18 @@ class WebSocketChannel:
         head, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
         if not head.startswith(b"HTTP/1.1 101 "):
             raise ReplyError(f"no WebSocket: {head[:200].decode('latin-1')}")
+        self.negotiated = "WebSocket 13"
 
     def send(self, body: bytes) -> bool:
         """Write one frame; False while too many are not acknowledged."""
         if self.in_flight >= self._frames:
             return False
-        self.sock.sendall(encode_frame(body))
         self.in_flight += self._acknowledged
+        self.sock.sendall(encode_frame(body))
         return True
 
-    def receive(self) -> int:
-        """Read; the number of frames newly acknowledged."""
+    def receive(self) -> Sequence[int]:
+        """Read; the numbers of the frames newly acknowledged."""
         buffer = self._buffer + read_some(self.sock)
         before, position = self._acked, 0
         while len(buffer) - position >= 2:
@@ -70,9 +83,16 @@ class WebSocketChannel:
             self._on_frame(buffer[position], buffer[start : start + length])
             position = start + length
         self._buffer = buffer[position:]
-        done = self._acked - before
-        self.in_flight -= done
-        return done
+        self.in_flight -= self._acked - before
+        return self._without_rejects(range(before, self._acked))
+
+    def _without_rejects(self, numbers: range) -> Sequence[int]:
+        """An ack covers rejected frames too; those are told by name before it."""
+        if not self._rejects:
+            return numbers
+        rejected = {number for number in self._rejects if number < numbers.stop}
+        self._rejects -= rejected
+        return [number for number in numbers if number not in rejected]
 
     def _on_frame(self, head: int, payload: bytes) -> None:
         if head == _PING_FINAL:
@@ -81,6 +101,11 @@ class WebSocketChannel:
             raise ReplyError(f"closed by the server: {payload[:100]!r}")
         else:
             message = orjson.loads(payload)
-            if message.get("type") != "ack":
+            if message.get("type") == "ack":
+                self._acked = message["frames"]
+            elif message.get("type") == "reject":
+                refused_for_now = message["error"] in _FOR_NOW
+                self.refused.append(Refusal(message["frame"], not refused_for_now, message["error"]))
+                self._rejects.add(message["frame"])
+            else:
                 raise ReplyError(f"unexpected answer: {message}")
-            self._acked = message["frames"]

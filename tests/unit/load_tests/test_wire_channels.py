@@ -9,7 +9,7 @@ import h2.settings
 import pytest
 
 from load_tests.wire import http1, http2
-from load_tests.wire.channel import ReplyError
+from load_tests.wire.channel import Refusal, ReplyError
 from load_tests.wire.http1 import Http1Channel
 from load_tests.wire.http2 import Http2Channel
 from tests.support.fake_socket import Connect, FakeSocket
@@ -30,7 +30,7 @@ def test_http1_one_request_at_a_time(connects_to: Connect) -> None:
     )
     assert not channel.send(b"[2]"), "not answered yet"
     sock.incoming = REPLY
-    assert (channel.receive(), channel.in_flight) == (1, 0)
+    assert (len(channel.receive()), channel.in_flight) == (1, 0)
     assert channel.send(b"[2]")
 
 
@@ -41,15 +41,15 @@ def test_http1_a_reply_in_any_pieces(connects_to: Connect) -> None:
         channel = Http1Channel("127.0.0.1", 8766)
         channel.send(b"[1]")
         sock.incoming = REPLY[:cut]
-        assert channel.receive() == 0
+        assert len(channel.receive()) == 0
         sock.incoming = REPLY[cut:]
-        assert channel.receive() == 1
+        assert len(channel.receive()) == 1
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        b"HTTP/1.1 503 \r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.0 202 \r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n",
         b"",
@@ -65,6 +65,29 @@ def test_http1_any_other_reply_voids_the_run(connects_to: Connect, reply: bytes)
         channel.receive()
 
 
+REFUSALS = [
+    (429, b'{"error":"backlog_full","detail":"full"}', Refusal(0, False, "backlog_full")),
+    (503, b"", Refusal(0, False, "status 503")),
+    (422, b'{"error":"schema","detail":"$.seq"}', Refusal(0, True, "schema")),
+]
+
+
+@pytest.mark.parametrize("status, body, refusal", REFUSALS)
+def test_http1_a_refusal_is_told_by_number(
+    connects_to: Connect, status: int, body: bytes, refusal: Refusal
+) -> None:
+    sock = FakeSocket()
+    connects_to(http1, sock)
+    channel = Http1Channel("127.0.0.1", 8766, token="secret")
+    channel.send(b"[1]")
+    assert b"\r\nAuthorization: Bearer secret\r\n" in sock.sent
+    sock.incoming = b"HTTP/1.1 %d \r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+    assert (list(channel.receive()), channel.refused, channel.in_flight) == ([], [refusal], 0)
+    channel.send(b"[2]")
+    sock.incoming = REPLY
+    assert (list(channel.receive()), channel.negotiated) == ([1], "HTTP/1.1")
+
+
 # -- HTTP/2 ----------------------------------------------------------------------------------------------------------
 
 
@@ -73,6 +96,7 @@ class H2Server:
 
     def __init__(self, status: str = "202") -> None:
         self.status = status
+        self.body = b"{}"
         self.requests: dict[int, tuple[dict[bytes, bytes], bytes]] = {}
         self.gives_credit = True
         self.answers = True
@@ -91,8 +115,15 @@ class H2Server:
                 if self.gives_credit:
                     self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             elif isinstance(event, h2.events.StreamEnded) and self.answers:
-                self._h2.send_headers(event.stream_id, [(":status", self.status), ("content-length", "2")])
-                self._h2.send_data(event.stream_id, b"{}", end_stream=True)
+                length = str(len(self.body))
+                headers_out = [(":status", self.status), ("content-length", length)]
+                self._h2.send_headers(event.stream_id, headers_out)
+                self._h2.send_data(event.stream_id, self.body, end_stream=True)
+        return self._h2.data_to_send()
+
+    def give_credit(self, stream: int, by: int) -> bytes:
+        self._h2.increment_flow_control_window(by, stream)
+        self._h2.increment_flow_control_window(by)
         return self._h2.data_to_send()
 
     def ping(self) -> bytes:
@@ -113,9 +144,9 @@ def test_http2_requests_are_valid_and_counted(connects_to: Connect) -> None:
     done = 0
     for body in bodies:
         while not channel.send(body):  # the connection's window is smaller than all of these
-            done += channel.receive()
+            done += len(channel.receive())
     while sock.incoming:
-        done += channel.receive()
+        done += len(channel.receive())
     assert (done, channel.in_flight) == (5, 0)
     assert [body for _, body in server.requests.values()] == bodies
     headers = server.requests[1][0]
@@ -133,7 +164,7 @@ def test_http2_replies_in_any_pieces(connects_to: Connect) -> None:
     wire, sock.incoming, done = sock.incoming, b"", 0
     for start in range(0, len(wire), 5):
         sock.incoming = wire[start : start + 5]
-        done += channel.receive()
+        done += len(channel.receive())
     assert (done, channel.in_flight) == (3, 0)
 
 
@@ -164,7 +195,7 @@ def test_http2_answers_pings(connects_to: Connect) -> None:
     assert sock.sent[sent:].endswith(b"12345678")
 
 
-@pytest.mark.parametrize("status", ["200", "503", "404"])
+@pytest.mark.parametrize("status", ["200", "500", "302"])
 def test_http2_any_other_status_voids_the_run(connects_to: Connect, status: str) -> None:
     sock = FakeSocket(H2Server(status))
     connects_to(http2, sock)
@@ -172,6 +203,54 @@ def test_http2_any_other_status_voids_the_run(connects_to: Connect, status: str)
     channel.send(b"[1]")
     with pytest.raises(ReplyError, match="unexpected reply"):
         channel.receive()
+
+
+@pytest.mark.parametrize("status, body, refusal", REFUSALS)
+def test_http2_a_refusal_is_told_by_number(
+    connects_to: Connect, status: int, body: bytes, refusal: Refusal
+) -> None:
+    server = H2Server()
+    sock = FakeSocket(server)
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766)
+    channel.send(b"[0]")
+    server.status, server.body = str(status), body
+    channel.send(b"[1]")
+    server.status, server.body = "202", b"{}"
+    channel.send(b"[2]")
+    assert list(channel.receive()) == [0, 2]
+    assert channel.refused == [refusal._replace(number=1)]
+    assert (channel.in_flight, channel.negotiated) == (0, "HTTP/2")
+
+
+def test_http2_a_large_body_goes_out_as_the_window_opens(connects_to: Connect) -> None:
+    server = H2Server()
+    server.gives_credit = False
+    sock = FakeSocket(server)
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766)
+    body = b"[" + b"1," * 100_000 + b"1]"
+    assert channel.send(body)
+    channel.receive()
+    assert not channel.send(b"[2]"), "the large one is still going out"
+    for _ in range(10):
+        sock.incoming += server.give_credit(1, 65_535)
+        done = channel.receive()
+        if done:
+            break
+    assert list(done) == [0]
+    assert server.requests[1][1] == body
+    assert channel.send(b"[2]")
+
+
+def test_http2_is_not_taken_for_granted(connects_to: Connect) -> None:
+    sock = FakeSocket()
+    connects_to(http2, sock)
+    channel = Http2Channel("127.0.0.1", 8766)
+    sock.incoming = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n" + b"\0" * 4_800_000
+    with pytest.raises(ReplyError):
+        while True:
+            channel.receive()
 
 
 def test_http2_a_status_is_checked_on_every_reply(connects_to: Connect) -> None:
@@ -182,11 +261,14 @@ def test_http2_a_status_is_checked_on_every_reply(connects_to: Connect) -> None:
     channel = Http2Channel("127.0.0.1", 8766)
     for _ in range(5):
         channel.send(b"[1]")
-        assert channel.receive() == 1
+        assert len(channel.receive()) == 1
     server.status = "429"
     channel.send(b"[1]")
-    with pytest.raises(ReplyError, match="429"):
-        channel.receive()
+    assert len(channel.receive()) == 0
+    assert [refusal.error for refusal in channel.refused] == ["status 429"]
+    server.status = "202"
+    channel.send(b"[1]")
+    assert list(channel.receive()) == [6]
 
 
 def test_http2_a_goodbye_voids_the_run(connects_to: Connect) -> None:

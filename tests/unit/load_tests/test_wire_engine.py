@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from load_tests.wire import engine as module
 from load_tests.wire.bodies import ProducerBodies
-from load_tests.wire.channel import ReplyError
+from load_tests.wire.channel import Refusal, ReplyError
 from load_tests.wire.engine import Engine
 from metrics_core.wire import BatchDecoder
 
@@ -24,6 +24,8 @@ class PipeChannel:
         self._most = most
         self.sock: Any = self
         self.in_flight = 0
+        self.refused: list[Refusal] = []
+        self.negotiated = "pipe"
         self.bodies: list[bytes] = []
         self.answers = True
 
@@ -39,10 +41,10 @@ class PipeChannel:
             os.write(self._writer, b"x")
         return True
 
-    def receive(self) -> int:
+    def receive(self) -> Sequence[int]:
         done = len(os.read(self._reader, 1000))
         self.in_flight -= done
-        return done
+        return range(done)
 
     def close(self) -> None:
         os.close(self._reader)

@@ -11,7 +11,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from load_tests.wire import websocket
-from load_tests.wire.channel import ReplyError
+from load_tests.wire.channel import Refusal, ReplyError
 from load_tests.wire.websocket import WebSocketChannel, encode_frame
 from tests.support.fake_socket import Connect, FakeSocket
 
@@ -58,9 +58,9 @@ def test_websocket_acks_are_cumulative(connects_to: Connect) -> None:
     channel, server, sock = websocket_channel(connects_to, frames=4)
     assert [channel.send(b"[1]") for _ in range(5)] == [True, True, True, True, False]
     sock.incoming += server.say({"type": "ack", "frames": 3})
-    assert (channel.receive(), channel.in_flight) == (3, 1)
+    assert (len(channel.receive()), channel.in_flight) == (3, 1)
     sock.incoming += server.say({"type": "ack", "frames": 4})
-    assert (channel.receive(), channel.in_flight) == (1, 0)
+    assert (len(channel.receive()), channel.in_flight) == (1, 0)
 
 
 def test_websocket_answers_in_any_pieces(connects_to: Connect) -> None:
@@ -71,7 +71,7 @@ def test_websocket_answers_in_any_pieces(connects_to: Connect) -> None:
     done = 0
     for start in range(0, len(wire), 7):
         sock.incoming = wire[start : start + 7]
-        done += channel.receive()
+        done += len(channel.receive())
     assert (done, channel.in_flight) == (300, 0)
 
 
@@ -80,14 +80,27 @@ def test_websocket_answers_pings(connects_to: Connect) -> None:
     server.protocol.send_ping(b"hello")
     sock.incoming += b"".join(server.protocol.data_to_send())
     sent = len(sock.sent)
-    assert channel.receive() == 0
+    assert len(channel.receive()) == 0
     assert sock.sent[sent:] == encode_frame(b"hello", 0x8A)
 
 
-def test_websocket_a_reject_or_a_close_voids_the_run(connects_to: Connect) -> None:
+def test_websocket_rejects_are_told_by_number_and_no_ack_covers_them(connects_to: Connect) -> None:
     channel, server, sock = websocket_channel(connects_to)
-    sock.incoming += server.say({"type": "reject", "frame": 0, "error": "schema", "detail": "$"})
-    with pytest.raises(ReplyError, match="schema"):
+    for _ in range(4):
+        channel.send(b"[]")
+    sock.incoming += server.say({"type": "reject", "frame": 1, "error": "schema", "detail": "$"})
+    sock.incoming += server.say({"type": "reject", "frame": 2, "error": "backlog_full", "detail": "full"})
+    sock.incoming += server.say({"type": "ack", "frames": 3})
+    assert (list(channel.receive()), channel.in_flight) == ([0], 1)
+    assert channel.refused == [Refusal(1, True, "schema"), Refusal(2, False, "backlog_full")]
+    sock.incoming += server.say({"type": "ack", "frames": 4})
+    assert (list(channel.receive()), channel.in_flight) == ([3], 0)
+
+
+def test_websocket_a_close_or_an_unknown_answer_voids_the_run(connects_to: Connect) -> None:
+    channel, server, sock = websocket_channel(connects_to)
+    sock.incoming += server.say({"type": "hello"})
+    with pytest.raises(ReplyError, match="hello"):
         channel.receive()
     server.protocol.send_close(1001, "going away")
     sock.incoming += b"".join(server.protocol.data_to_send())
