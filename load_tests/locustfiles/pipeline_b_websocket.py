@@ -1,0 +1,22 @@
+"""Load on pipeline B by WebSocket: frames without waiting, cumulative acknowledgements.
+
+    locust -f load_tests/locustfiles/pipeline_b_websocket.py --headless -u 50 -r 50 --rate 1000 --duration 10
+
+Without `--headless` Locust serves its own page. Every user is a producer with an identity of its own, so that the
+ledger holds during a load test, too. The run is saved in `load_tests/results/`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # locust puts only this folder on the path
+
+from load_tests.generator.hooks import ProducerUser, install
+
+install("websocket")
+
+
+class WebSocketProducer(ProducerUser):
+    """A producer on a WebSocket."""
