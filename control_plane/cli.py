@@ -28,7 +28,11 @@ PROGRAM: Final = "python3 lab.py"
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130
 
-LAZY: Final = {"bench": ("control_plane.bench.command", "bench")}
+LAZY: Final = {
+    "load": ("control_plane.load", "load"),
+    "runs": ("load_tests.runs.command", "runs"),
+    "bench": ("control_plane.bench.command", "bench"),
+}
 """Commands that live in a module of their own: name to module and click command."""
 
 

@@ -25,6 +25,13 @@ class Batch(Struct, frozen=True, gc=False):
     samples: list[Sample]
 
 
+class Refusals(Protocol):
+    """What an ingest counts of batches that it did not take: `rejected` for what they hold, `refused` for now."""
+
+    rejected: int
+    refused: int
+
+
 class Sink(Protocol):
     """Something that can hold batches."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from lab_runtime.env import Env
@@ -17,9 +18,15 @@ def main(role: str) -> None:
     def body(env: Env, name: str) -> None:
         config = Config.from_env(env, name)
         if role == "ingest":
+            from pipeline_http_redis.ingest import Counts
             from pipeline_http_redis.server import IngestServer
+            from pipeline_http_redis.store_side import StoreSide
 
-            run_async(lambda stop: IngestServer(config).serve(stop))
+            async def ingest(stop: asyncio.Event) -> None:
+                behind = StoreSide(config, Counts())
+                await IngestServer(config.host, config.ingest_port, config.token, behind).serve(stop)
+
+            run_async(ingest)
         elif role == "worker":
             from pipeline_http_redis.worker import work
 

@@ -69,7 +69,7 @@ class Batcher:
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
         self._queue_length = 0
-        self.accepted = Histogram()  # since the last report
+        self.accepted = Histogram()
 
     async def accept(self, batch: Batch) -> None:
         """Hold a batch: on disk in Redis's append-only file (with `appendfsync always`) and queued for a worker.

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from lab_runtime.ops import token_matches
 from metrics_core.errors import Refused, RemoteFault, Unauthorized, UnsupportedMedia
-from metrics_core.sink import Batch, Sink
+from metrics_core.sink import Batch, Refusals, Sink
 from metrics_core.wire import BatchDecoder
 from pipeline_http_redis.bodies import BodyReader
 
@@ -24,7 +24,7 @@ _ACCEPTED_ONE: Final = b'{"accepted":1}'
 
 
 class Counts:
-    """Batches refused since the last report: `rejected` for what they hold, `refused` for want of room."""
+    """Batches not taken: `rejected` for what they hold, `refused` for want of room."""
 
     __slots__ = ("refused", "rejected")
 
@@ -36,7 +36,7 @@ class Counts:
 class IngestEndpoint:
     """ASGI application for one path. Counts what it refuses in `counts`."""
 
-    def __init__(self, sink: Sink, token: str, counts: Counts) -> None:
+    def __init__(self, sink: Sink, token: str, counts: Refusals) -> None:
         self._sink = sink
         self._token = token
         self._counts = counts

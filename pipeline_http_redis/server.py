@@ -1,7 +1,7 @@
 """The ingest process: Starlette's routes on Hypercorn, HTTP/1.1 and HTTP/2 (prior knowledge) on one port.
 
-Holds no state of its own but counters that it hands to the store four times a second; any number may run, on one port
-(`SO_REUSEPORT`) or on many machines.
+Holds no state of its own but counters that `store_side.py` hands to the store four times a second; any number may run,
+on one port (`SO_REUSEPORT`) or on many machines.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any, Final
 
 import orjson
-import redis
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
 from starlette.applications import Starlette
@@ -22,20 +20,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lab_runtime.behind import Behind
 from lab_runtime.logs import get_logger
-from lab_runtime.ops import metrics_text, token_matches
-from lab_runtime.process import SelfMeter, end_with, now_us
-from metrics_core.histogram import Histogram
-from pipeline_http_redis.batcher import Batcher
-from pipeline_http_redis.config import Config
+from lab_runtime.ops import token_matches
+from lab_runtime.process import end_with
+from metrics_core.errors import RemoteFault
 from pipeline_http_redis.gone_clients import install as install_gone_clients
-from pipeline_http_redis.ingest import Counts, IngestEndpoint
+from pipeline_http_redis.ingest import IngestEndpoint
 from pipeline_http_redis.late_frames import install as install_late_frames
-from pipeline_http_redis.store.counters import read_counters
-from pipeline_http_redis.store.intake import Intake
-from pipeline_http_redis.store.ledger import read_ledger
 
-REPORT_EVERY_S: Final = 0.25
+SWEEP_EVERY_S: Final = 1.0
 STOP_WITHIN_S: Final = 4.0
 _log = get_logger("server")
 
@@ -69,15 +63,19 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class IngestServer:
-    """One ingest process."""
+    """One ingest process: HTTP on one port, before whatever holds the batches.
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._intake = Intake(config.redis_url)
-        self._batcher = Batcher(self._intake, config.backlog_capacity, now_us)
-        self._counts = Counts()
-        self._endpoint = IngestEndpoint(self._batcher, config.token, self._counts)
-        self._meter = SelfMeter(config.name)
+    Args:
+        host: Address to listen on.
+        port: For all routes.
+        token: Bearer token; empty: none asked for.
+        behind: What holds the batches.
+    """
+
+    def __init__(self, host: str, port: int, token: str, behind: Behind) -> None:
+        self._host, self._port, self._token = host, port, token
+        self._behind = behind
+        self._endpoint = IngestEndpoint(behind.sink, token, behind.counts)
 
     def app(self) -> Starlette:
         """The routes."""
@@ -90,11 +88,7 @@ class IngestServer:
                 Route("/readyz", self._ready),
                 Route("/metrics", self._metrics),
             ],
-            exception_handlers={
-                HTTPException: self._http_error,
-                redis.RedisError: _store_away,
-                500: _our_fault,
-            },
+            exception_handlers={HTTPException: self._http_error, RemoteFault: _fault, 500: _our_fault},
         )
         app.router.redirect_slashes = False  # a wrong path is a 404, not a redirect
         return app
@@ -103,74 +97,38 @@ class IngestServer:
         """Serve until `stop` is set; then answer what is in flight and hand over the last counts."""
         install_late_frames()
         install_gone_clients()
-        sock = listen(self._config.host, self._config.ingest_port)
-        background = [asyncio.create_task(self._batcher.run()), asyncio.create_task(self._report_for_ever())]
-        for task in background:
-            end_with(task, stop)
-        _log.info("listening", host=self._config.host, port=self._config.ingest_port)
+        sock = listen(self._host, self._port)
+        sweep = asyncio.create_task(self._sweep_for_ever())
+        end_with(sweep, stop)
         try:
-            app: Any = self.app()
-            await _until_stopped(
-                hypercorn_serve(app, hypercorn_config(sock), shutdown_trigger=stop.wait), stop
-            )
+            async with self._behind.running(stop):
+                _log.info("listening", host=self._host, port=self._port)
+                app: Any = self.app()
+                await _until_stopped(
+                    hypercorn_serve(app, hypercorn_config(sock), shutdown_trigger=stop.wait), stop
+                )
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
-            with suppress(redis.RedisError, OSError):
-                await self._report()
-            await self._intake.redis.aclose()
+            sweep.cancel()
 
-    async def _report_for_ever(self) -> None:
+    async def _sweep_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(REPORT_EVERY_S)
+            await asyncio.sleep(SWEEP_EVERY_S)
             self._endpoint.bodies.sweep()
-            with suppress(redis.RedisError, OSError):  # counted on; told with the next report
-                await self._report()
-
-    async def _report(self) -> None:
-        counts = {name: n for name in ("rejected", "refused") if (n := getattr(self._counts, name))}
-        accepted = self._batcher.accepted
-        self._batcher.accepted = Histogram()
-        try:
-            await self._intake.report(counts, accepted, self._meter.observe(), now_us())
-        except (redis.RedisError, OSError):
-            self._batcher.accepted.merge(accepted)
-            raise
-        for name, n in counts.items():
-            setattr(self._counts, name, getattr(self._counts, name) - n)
 
     async def _ledger(self, request: Request) -> Response:
-        if not token_matches(self._config.token, request.headers.get("authorization")):
+        if not token_matches(self._token, request.headers.get("authorization")):
             raise HTTPException(401, "a bearer token is needed", headers={"www-authenticate": "Bearer"})
-        totals, producers = await read_ledger(self._intake.redis)
-        return _json(
-            {"pipeline": "http_redis", "run": self._config.run, "totals": totals, "producers": producers}
-        )
+        return _json(await self._behind.ledger())
 
     async def _histograms(self, _: Request) -> Response:
-        changes = await read_counters(self._intake.redis, now_us())
-        return _json(
-            {
-                "pipeline": "http_redis",
-                "accepted": changes.accepted.as_pairs(),
-                "processed": changes.processed.as_pairs(),
-            }
-        )
+        return _json(await self._behind.histograms())
 
     async def _ready(self, _: Request) -> Response:
-        try:
-            await self._intake.redis.ping()
-        except (redis.RedisError, OSError) as error:
-            return _json({"status": "not ready", "failing": "redis", "detail": type(error).__name__}, 503)
-        return _json({"status": "ready"})
+        failing = await self._behind.failing()
+        return _json({"status": "not ready"} | failing, 503) if failing else _json({"status": "ready"})
 
     async def _metrics(self, _: Request) -> Response:
-        changes = await read_counters(self._intake.redis, now_us())
-        gauges = {"backlog_jobs": changes.waiting, "batches_gathering": self._batcher.waiting_batches}
-        latencies = {"accepted": changes.accepted, "processed": changes.processed}
-        text = metrics_text("http_redis", changes.totals, gauges, latencies)
-        return Response(text, media_type="text/plain; version=0.0.4")
+        return Response(await self._behind.metrics(), media_type="text/plain; version=0.0.4")
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -209,10 +167,11 @@ async def _alive(_: Request) -> Response:
 _NAMES: Final = {404: "not_found", 405: "method_not_allowed", 401: "unauthorized"}
 
 
-def _store_away(_: Request, error: Exception) -> Response:
-    response = _json({"error": "unavailable", "detail": "Redis does not answer"}, 503)
-    response.headers["retry-after"] = "1"
-    _log.warning("store_away", error=type(error).__name__)
+def _fault(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RemoteFault)
+    response = _json(error.as_dict(), error.status)
+    if error.retry_after_s:
+        response.headers["retry-after"] = str(error.retry_after_s)
     return response
 
 

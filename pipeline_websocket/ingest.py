@@ -50,7 +50,7 @@ class Resume(Struct, tag="resume", forbid_unknown_fields=True):
 class Holder(Protocol):
     """Something that can tell what it holds of a producer."""
 
-    def held(self, name: str, epoch: int) -> IntervalSet:
+    async def held(self, name: str, epoch: int) -> IntervalSet:
         """The sequence numbers held of one producer and epoch."""
 
 
@@ -104,7 +104,7 @@ class ProducerConnection:
                     samples = decode(frame)
                     await accept(Batch(frame, samples))
                 except RemoteFault as fault:
-                    if not self._answered_resume(frame, fault):
+                    if not await self._answered_resume(frame, fault):
                         self._reject(fault)
                 else:
                     # Now, while they are in the processor's cache: later this would cost twice as much.
@@ -150,14 +150,14 @@ class ProducerConnection:
         self._send(orjson.dumps({"type": "reject", "frame": self._frames, **fault.as_dict()}))
         self._count_frame()
 
-    def _answered_resume(self, frame: bytes, fault: RemoteFault) -> bool:
+    async def _answered_resume(self, frame: bytes, fault: RemoteFault) -> bool:
         if not isinstance(fault, InvalidSample) or b'"resume"' not in frame:
             return False
         try:
             asked = _decode_resume(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
-        held = self._holder.held(asked.producer, asked.epoch)
+        held = await self._holder.held(asked.producer, asked.epoch)
         self._send(orjson.dumps({"type": "resume", "next_seq": held.next_missing(), "held": held.as_lists()}))
         return True
 

@@ -7,50 +7,98 @@ compressed ends its connection before anything is inflated, so no bomb can go of
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from websockets.asyncio.server import ServerConnection, serve
 
+from lab_runtime.behind import Behind
 from lab_runtime.feed import (
     CLOSE_TIMEOUT_S,
     WRITE_LIMIT_BYTES,
     Answer,
-    Fanout,
     HttpRoutes,
     json_answer,
     text_answer,
 )
 from lab_runtime.logs import get_logger
 from lab_runtime.methods import GetConnection
-from lab_runtime.ops import metrics_text
-from lab_runtime.process import end_with, now_us
-from metrics_core.ledger import format_ledger
+from lab_runtime.process import now_us
+from metrics_core.errors import RemoteFault
 from metrics_core.limits import MAX_BATCH_BYTES
-from metrics_core.sink import Batch
 from metrics_core.wire import BatchDecoder
-from pipeline_websocket.aggregator import Aggregator
 from pipeline_websocket.config import Config
-from pipeline_websocket.fanout import SnapshotTicker
-from pipeline_websocket.ingest import Counts, ProducerConnection
+from pipeline_websocket.ingest import ProducerConnection
+from pipeline_websocket.memory_side import MemorySide
 
-_INGEST: Final = "/v1/ingest"
-_FEED: Final = "/v1/feed"
+INGEST: Final = "/v1/ingest"
+FEED: Final = "/v1/feed"
+GUARDED: Final = frozenset({"/v1/ledger"})
 _log = get_logger("server")
 
 
-class AggregatorSink:
-    """The `Sink` of pipeline B: held means in the ring and in the aggregates of this process's memory."""
+@asynccontextmanager
+async def listening(
+    connected: Callable[[ServerConnection], Awaitable[None]],
+    host: str,
+    port: int,
+    origins: Sequence[str],
+    http: HttpRoutes,
+) -> AsyncIterator[None]:
+    """Serve WebSockets and GET requests within the lab's bounds; left, it closes every connection with 1001."""
+    async with serve(
+        connected,
+        host,
+        port,
+        process_request=http,
+        create_connection=GetConnection,
+        origins=[None, *origins],  # type: ignore[list-item]
+        compression=None,
+        max_size=MAX_BATCH_BYTES,
+        write_limit=WRITE_LIMIT_BYTES,
+        close_timeout=CLOSE_TIMEOUT_S,
+        backlog=1024,
+    ):
+        _log.info("listening", host=host, port=port)
+        yield
 
-    def __init__(self, aggregator: Aggregator) -> None:
-        self._add = aggregator.add
 
-    async def accept(self, batch: Batch) -> None:
-        """Take a batch at once.
+def get_routes(behind: Behind) -> dict[str, Callable[[], Awaitable[Answer]]]:
+    """The plain GET requests of an ingest port."""
 
-        Raises:
-            LimitReached: A bound on producers, epochs or gaps; nothing is kept.
-        """
-        self._add(batch.samples, now_us())
+    async def alive() -> Answer:
+        return json_answer({"status": "ok"})
+
+    async def ready() -> Answer:
+        failing = await behind.failing()
+        return (
+            json_answer({"status": "not ready"} | failing, 503)
+            if failing
+            else json_answer({"status": "ready"})
+        )
+
+    async def metrics() -> Answer:
+        return text_answer(await behind.metrics())
+
+    async def ledger() -> Answer:
+        return json_answer(await behind.ledger())
+
+    async def histograms() -> Answer:
+        return json_answer(await behind.histograms())
+
+    asked = {"/metrics": metrics, "/v1/ledger": ledger, "/v1/histograms": histograms}
+    return {"/healthz": alive, "/readyz": ready} | {path: _or_fault(ask) for path, ask in asked.items()}
+
+
+def _or_fault(ask: Callable[[], Awaitable[Answer]]) -> Callable[[], Awaitable[Answer]]:
+    async def answer() -> Answer:
+        try:
+            return await ask()
+        except RemoteFault as fault:
+            return json_answer(fault.as_dict(), fault.status)
+
+    return answer
 
 
 class PipelineServer:
@@ -58,90 +106,26 @@ class PipelineServer:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._aggregator = Aggregator(config.ring_capacity)
-        self._sink = AggregatorSink(self._aggregator)
-        self._counts = Counts()
+        self._memory = MemorySide(config)
         self._decoder = BatchDecoder()
-        self._fanout = Fanout()
-        self._ticker = SnapshotTicker(config, self._aggregator, self._counts, self._fanout)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then close every connection with 1001 (going away)."""
-        routes = {
-            "/healthz": self._alive,
-            "/readyz": self._ready,
-            "/metrics": self._metrics,
-            "/v1/ledger": self._ledger,
-            "/v1/histograms": self._histograms,
-        }
-        http = HttpRoutes(frozenset({_INGEST, _FEED}), routes, self._config.token, frozenset({"/v1/ledger"}))
-        tick = asyncio.create_task(self._ticker.run())
-        end_with(tick, stop)
-        async with serve(
-            self._connected,
-            self._config.host,
-            self._config.port,
-            process_request=http,
-            create_connection=GetConnection,
-            origins=[None, *self._config.origins],  # type: ignore[list-item]
-            compression=None,
-            max_size=MAX_BATCH_BYTES,
-            write_limit=WRITE_LIMIT_BYTES,
-            close_timeout=CLOSE_TIMEOUT_S,
-            backlog=1024,
+        config = self._config
+        http = HttpRoutes(frozenset({INGEST, FEED}), get_routes(self._memory), config.token, GUARDED)
+        async with (
+            self._memory.running(stop),
+            listening(self._connected, config.host, config.port, config.origins, http),
         ):
-            _log.info("listening", host=self._config.host, port=self._config.port)
             await stop.wait()
-            tick.cancel()
 
     async def _connected(self, connection: ServerConnection) -> None:
         assert connection.request is not None
-        if connection.request.path.partition("?")[0] == _FEED:
-            await self._fanout.serve(connection)
+        memory = self._memory
+        if connection.request.path.partition("?")[0] == FEED:
+            await memory.fanout.serve(connection)
         else:
             producer = ProducerConnection(
-                connection, self._sink, self._aggregator, self._decoder, self._counts, now_us
+                connection, memory.sink, memory.holder, self._decoder, memory.connected, now_us
             )
             await producer.serve()
-
-    async def _alive(self) -> Answer:
-        return json_answer({"status": "ok"})
-
-    async def _ready(self) -> Answer:
-        return json_answer({"status": "ready"})
-
-    async def _ledger(self) -> Answer:
-        return json_answer(
-            {
-                "pipeline": "websocket",
-                "run": self._config.run,
-                "totals": self._ticker.totals(),
-                "producers": format_ledger(self._aggregator.ledger()),
-            }
-        )
-
-    async def _histograms(self) -> Answer:
-        return json_answer(
-            {
-                "pipeline": "websocket",
-                "accepted": self._counts.accepted_latency.as_pairs(),
-                "processed": self._aggregator.processed_latency.as_pairs(),
-            }
-        )
-
-    async def _metrics(self) -> Answer:
-        fanout = self._fanout
-        counters = self._ticker.totals() | {
-            "feed_snapshots_skipped": fanout.skipped,
-            "feed_subscribers_cut": fanout.cut,
-        }
-        gauges = {
-            "feed_subscribers": fanout.subscribers,
-            "producer_connections": self._counts.connections,
-            "samples_not_folded": self._aggregator.pending,
-        }
-        latencies = {
-            "accepted": self._counts.accepted_latency,
-            "processed": self._aggregator.processed_latency,
-        }
-        return text_answer(metrics_text("websocket", counters, gauges, latencies))

@@ -15,8 +15,8 @@ from control_plane.bench.figure import Figure
 from control_plane.bench.footprint import footprint
 from control_plane.bench.latency import latency
 from control_plane.bench.report import as_json, save, table
+from control_plane.bench.rig import Rig
 from control_plane.bench.throughput import throughput
-from load_tests.target.rig import Rig
 from load_tests.wire.channel import ReplyError
 from metrics_core.errors import LabError
 

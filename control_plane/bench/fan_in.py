@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from control_plane.bench.figure import Figure
+from control_plane.bench.rig import Rig
 from control_plane.bench.runs import (
     ChannelMaker,
     audit,
@@ -17,7 +18,7 @@ from control_plane.bench.runs import (
     ratios,
     websocket,
 )
-from load_tests.target.rig import PIPELINE_A, PIPELINE_B, Rig
+from load_tests.target.rig import PIPELINE_A, PIPELINE_B
 
 
 def fan_in(rig: Rig, rounds: int, seconds: float) -> Iterator[Figure]:

@@ -14,8 +14,8 @@ from rq import Queue
 
 from control_plane.bench.bare import CHANNEL
 from control_plane.bench.figure import Figure, Void
+from control_plane.bench.rig import Rig
 from control_plane.bench.runs import SETTLE_WITHIN_S, audit, check_lateness, http1, make_engine, ratios
-from load_tests.target.rig import Rig
 from load_tests.wire.websocket import WebSocketChannel
 from metrics_core.histogram import Histogram
 from pipeline_http_redis.store.counters import unfinished_jobs

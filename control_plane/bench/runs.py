@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as connect_websocket
 
 from control_plane.bench.figure import Void
-from load_tests.target.rig import Rig
+from control_plane.bench.rig import Rig
 from load_tests.wire.bodies import ProducerBodies
 from load_tests.wire.channel import Channel
 from load_tests.wire.engine import Engine, LoadResult

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from control_plane.bench.figure import Figure
+from control_plane.bench.rig import Rig
 from control_plane.bench.runs import (
     ChannelMaker,
     closed,
@@ -18,7 +19,6 @@ from control_plane.bench.runs import (
     ratios,
     websocket,
 )
-from load_tests.target.rig import Rig
 from load_tests.wire.bodies import ProducerBodies
 from metrics_core.sample import Sample
 

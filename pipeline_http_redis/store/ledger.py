@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import redis.asyncio
 
+from metrics_core.intervals import IntervalSet
 from pipeline_http_redis.store import keys
 from pipeline_http_redis.store.counters import read_hash, totals_of
 
@@ -36,3 +39,14 @@ async def read_ledger(
                 intervals = [[int(low), int(high)] for low, high in found]
                 producers.setdefault(name, {})[epoch] = intervals
     return totals, producers
+
+
+async def read_marks(connection: redis.asyncio.Redis, producer: str, epoch: int) -> IntervalSet:
+    """The sequence numbers of one producer and epoch that were processed.
+
+    Raises:
+        redis.RedisError: The store does not answer.
+    """
+    marks = await connection.zrange(keys.marks(producer, str(epoch)), 0, -1, withscores=True)
+    found = cast(list[tuple[bytes, float]], marks)
+    return IntervalSet((int(low), int(high)) for low, high in found)

@@ -81,7 +81,7 @@ class FakeAggregator:
             raise self.fault
         self.batches.append(batch)
 
-    def held(self, name: str, epoch: int) -> IntervalSet:
+    async def held(self, name: str, epoch: int) -> IntervalSet:
         return self.intervals if (name, epoch) == ("web-01", 7) else IntervalSet()
 
 
