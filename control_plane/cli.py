@@ -30,6 +30,8 @@ INTERRUPTED: Final = 130
 
 LAZY: Final = {
     "load": ("control_plane.load", "load"),
+    "compare": ("load_tests.compare", "compare"),
+    "capacity": ("load_tests.capacity.command", "capacity"),
     "runs": ("load_tests.runs.command", "runs"),
     "bench": ("control_plane.bench.command", "bench"),
 }

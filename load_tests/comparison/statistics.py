@@ -20,10 +20,10 @@ standard error. Three corrections make it hold for few rounds:
 Several figures of one pair hold together by Bonferroni: `alpha` is divided by their number by the caller.
 
 What was tried and not taken (by simulation: nine figures, eight rounds, sd 4 %, confidence 95 % together, so that 5 %
-of identical pairs may be called different): the plain and the expanded percentile interval call 12–17 % different,
-because they cannot reach beyond the data; the bootstrap-t calls 2 %, but with one disturbed block finds no difference
-of 10 % at all, where this one finds more than half; the t interval of the mean neither. A joint critical value (of
-the largest statistic over the correlated figures) finds at most 2 of 100 more than Bonferroni, and rests on
+of identical pairs may be called different): the expanded percentile interval calls 12–17 % different, because it
+cannot reach beyond the data; the bootstrap-t calls 2–4 %, but with one disturbed block finds no difference of 10 % at
+all, where this one finds more than half; the t interval of the mean finds none either. A joint critical value (of the
+largest statistic over the correlated figures) finds 2 of 100 more than Bonferroni on a quiet machine, and rests on
 correlations that few rounds cannot give. The tests repeat the simulation of what was taken.
 
 Not here: what an interval allows to say (`judgement.py`), and which blocks count (`verdict.py`).

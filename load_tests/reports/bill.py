@@ -1,7 +1,7 @@
 """What a delivered sample costs: processor time by process, Redis, bytes on the wire; all per 1,000 delivered.
 
 All blocks of an arm together (sum of the costs over sum of the delivered samples), so that the lines of a table add
-up. The headline shows medians of blocks instead, so the two may differ in the last digit. Memory is the highest of any block.
+up. The headline shows medians of blocks instead, so the two may differ a little. Memory is the highest of any block.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ProcessLine:
 
 @dataclass(frozen=True, slots=True)
 class WireLine:
-    """Bytes per 1,000 delivered samples. `headers`: TCP and IP headers and bare acknowledgements; None where unknown."""
+    """Bytes per 1,000 delivered samples. `headers`: of TCP and IP, bare acknowledgements too; None where unknown."""
 
     sent_payload: float
     received_payload: float
@@ -66,7 +66,15 @@ def bill_of(arm: Arm) -> Bill:
     delivered = sum(run.counts.processed for run in runs)
     notes = list(dict.fromkeys(run.cost.note for run in runs if run.cost.note))
     if not delivered:
-        return Bill(arm, 0, [], None, None, None, [*notes, "Nothing was delivered, so there is nothing to divide the cost by."])
+        return Bill(
+            arm,
+            0,
+            [],
+            None,
+            None,
+            None,
+            [*notes, "Nothing was delivered, so there is nothing to divide the cost by."],
+        )
     share = 1000 / delivered
     processes = _processes(runs, share)
     total = _sum(processes) if len(processes) > 1 else None

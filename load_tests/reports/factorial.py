@@ -1,4 +1,4 @@
-"""The 2 × 2: both transports with both stores, so that what the transport does and what the store does can be told apart.
+"""The 2 × 2: both transports with both stores, so that what each of the two does can be told apart.
 
 The effects and their intervals come from the comparison; here they are put beside the four medians they belong to.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from load_tests.reports.headline import verdict_of
-from load_tests.reports.numbers import interval, times, with_unit
+from load_tests.reports.numbers import interval, sentence, times, with_unit
 from load_tests.reports.view import Arm, Report, figure_of
 from load_tests.runs.figures import Figure
 from load_tests.runs.schema import Effect
@@ -18,8 +18,8 @@ FACTORS: Final = (
     ("transport", "WebSocket instead of HTTP", "Both stores together: what the way in alone does."),
     ("store", "memory instead of Redis", "Both transports together: what the store alone does."),
     (
-        "interaction", "both together",
-        "1 × means that the two effects simply multiply. Anything else: one of them depends on the other.",
+        "interaction", "interaction",
+        "How much more WebSocket changes over memory than over Redis. 1 ×: the two effects simply multiply.",
     ),
 )  # fmt: skip
 """Factor, what is exchanged, how to read it."""
@@ -67,7 +67,8 @@ def _cells(report: Report, figure: Figure) -> list[tuple[str, list[tuple[str, st
     for transport, protocols in TRANSPORTS:
         arms = [_at(report, protocols, store) for _, store in STORES]
         row = [
-            (arm.name, with_unit(report.median_of(arm, figure), figure.unit)) if arm else ("", "") for arm in arms
+            (arm.name, with_unit(report.median_of(arm, figure), figure.unit)) if arm else ("", "")
+            for arm in arms
         ]
         rows.append((transport, row))
     return rows
@@ -88,6 +89,5 @@ def _line(effect: Effect) -> EffectLine:
     verdict = verdict_of(effect.verdict)
     if effect.factor == "interaction" and effect.verdict in ("better", "worse"):
         verdict = "≠ they depend on each other"
-    return EffectLine(
-        title, meaning, times(effect.ratio.estimate), interval(effect.ratio), verdict, effect.note
-    )
+    ratio = effect.ratio
+    return EffectLine(title, meaning, times(ratio.estimate), interval(ratio), verdict, sentence(effect.note))

@@ -41,15 +41,19 @@ def findings_of(report: Report) -> list[str]:
     found = list(said)
     if report.comparison and report.comparison.status != "complete":
         found.append(f"This comparison {_STATUS[report.comparison.status]}.")
-    for saved in report.runs:
-        if saved.run.status != "complete" and not any(_names(line, saved.run) for line in said):
-            found.append(_state_of(saved.run, "This run" if report.comparison is None else f"Block {saved.run.id}"))
+    for run in (saved.run for saved in report.runs if saved.run.status != "complete"):
+        if not any(_names(line, run) for line in said):
+            found += [_state_of(run, f"Block {run.id}" if report.comparison else "This run")]
     if report.comparison and not report.comparison.interleaved:
-        found.append("The runs were made at different times, not in turns: what changed in between counts as difference.")
+        found.append(
+            "The runs were made at different times, not in turns: what changed in between counts as difference."
+        )
     if noisy := _too_noisy(report):
         found.append(noisy)
     if report.comparison is None:
-        found.append("A single run says nothing about chance. Compare runs to learn what a difference is worth.")
+        found.append(
+            "A single run says nothing about chance. Compare runs to learn what a difference is worth."
+        )
     return found
 
 

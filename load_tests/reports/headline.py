@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from load_tests.reports.numbers import interval, times, with_unit
+from load_tests.reports.numbers import interval, sentence, times, with_unit
 from load_tests.reports.view import Report, figure_of
 from load_tests.runs.figures import BY_KEY, HEADLINE, Figure
 from load_tests.runs.schema import FigureVerdict, Verdict
@@ -21,6 +21,15 @@ MARKS: Final[dict[Verdict, tuple[str, str]]] = {
     "not measured": ("?", "not measured"),
 }
 """Shape and words of each verdict."""
+
+MEANINGS: Final[dict[Verdict, str]] = {
+    "better": "the whole interval lies on the good side of 1 ×, and the ratio is beyond the noise floor.",
+    "worse": "the same on the bad side.",
+    "tie": "the whole interval lies close to 1 ×: whatever difference there is decides nothing.",
+    "too noisy": "neither: more blocks, or a quieter machine, would be needed to tell.",
+    "not measured": "one of the two arms has no such figure.",
+}
+"""What each verdict says, for students."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ def headline(report: Report) -> list[Row]:
 def notes(report: Report) -> list[tuple[str, str, str]]:
     """Every verdict in a sentence: arm, title of the figure, sentence."""
     return [
-        (pair.arm, figure.title, verdict.note)
+        (pair.arm, figure.title, sentence(verdict.note))
         for pair in report.pairs
         for verdict in pair.figures
         if verdict.note and (figure := figure_of(verdict.figure))

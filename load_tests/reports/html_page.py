@@ -22,12 +22,12 @@ from load_tests.reports.bill import bill_of
 from load_tests.reports.factorial import FACTORS, STORES, squares
 from load_tests.reports.fates import FATES, lost_of, totals
 from load_tests.reports.findings import findings_of, loss_line
-from load_tests.reports.headline import MARKS, headline, notes
+from load_tests.reports.headline import MARKS, MEANINGS, headline, notes
 from load_tests.reports.numbers import NARROW, count, samples, three
 from load_tests.reports.page_points import page_points
 from load_tests.reports.points import clocks_in
 from load_tests.reports.script import joined
-from load_tests.reports.view import Report, report_of
+from load_tests.reports.view import Report, report_of, title_of
 from load_tests.runs.figures import FIGURES
 from load_tests.runs.folder import SavedComparison, SavedRun
 from metrics_core.errors import LabError
@@ -37,7 +37,12 @@ PAGE: Final = Path(__file__).parent / "page"
 _SERIES_CHARTS: Final = (
     ("rate", "Rate", "samples/s", "Wide and pale: offered. Dashed: acked. Solid: processed."),
     ("p99", "Latency, p99 of each second", "ms", "Of what was answered (processed, seen) in that second."),
-    ("backlog", "Backlog", "jobs or samples", "What waits inside the pipeline. Growing means: too fast for it."),
+    (
+        "backlog",
+        "Backlog",
+        "jobs or samples",
+        "What waits inside the pipeline. Growing means: too fast for it.",
+    ),
 )
 _BILL_CHARTS: Final = (
     ("bill-cpu", "Processor time", "s per 1,000 delivered"),
@@ -58,7 +63,11 @@ def render_html(saved: SavedComparison | SavedRun) -> str:
     except ImportError:
         raise LabError(_missing("jinja2")) from None
     environment = Environment(
-        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     style = (PAGE / "report.css").read_text(encoding="utf-8")
     scripts = {
@@ -96,12 +105,6 @@ def in_json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def title_of(report: Report) -> str:
-    """What a report is called: `Comparison: http1, http2, websocket`."""
-    names = ", ".join(arm.name for arm in report.arms)
-    return f"Comparison: {names}" if report.comparison else f"Load run: {names}"
-
-
 def _context(report: Report) -> dict[str, Any]:
     clocks = [(clock, texts.CLOCK_MEANINGS[clock]) for clock in clocks_in(report)]
     found, crossed = findings_of(report), squares(report)
@@ -122,7 +125,8 @@ def _context(report: Report) -> dict[str, Any]:
         "facts": tables.facts(report),
         "contents": contents,
         "headline": headline(report),
-        "verdicts": list(MARKS.values()),
+        "verdicts": [(*MARKS[verdict], meaning) for verdict, meaning in MEANINGS.items()],
+        "floor_meaning": texts.FLOOR,
         "notes": notes(report),
         "setups": tables.setups(report),
         "squares": crossed,
@@ -133,9 +137,10 @@ def _context(report: Report) -> dict[str, Any]:
         "quantile_names": [name for name, _ in tables.QUANTILES],
         "series_charts": _SERIES_CHARTS,
         "seconds": tables.over_time(report),
+        "over_time_names": tables.OVER_TIME,
         "shown_first": _shown_first(report),
         "longest_step": max((block["step"] for block in points["series"]), default=1),
-        "bill_charts": _BILL_CHARTS,
+        "bill_charts": [chart for chart in _BILL_CHARTS if points["bill"][chart[0].removeprefix("bill-")]],
         "bills": [bill_of(arm) for arm in report.arms],
         "fates": FATES,
         "fate_totals": [totals(arm.runs) for arm in report.arms],
@@ -143,6 +148,7 @@ def _context(report: Report) -> dict[str, Any]:
         "all_figures": FIGURES,
         "blocks": tables.blocks(report),
         "method": texts.method(report),
+        "generator_names": tables.GENERATORS,
         "generators": tables.generators(report),
         "command": texts.command(report),
         "narrow": NARROW,
@@ -175,4 +181,6 @@ def _chart_js() -> str:
 
 
 def _missing(what: str) -> str:
-    return f"the HTML report needs {what}, which is not installed; install requirements/report.txt and try again"
+    return (
+        f"the HTML report needs {what}, which is not installed; install requirements/report.txt and try again"
+    )

@@ -53,6 +53,12 @@ def interval(ratio: Ratio) -> str:
     return f"{three(ratio.low)} to {three(ratio.high)}"
 
 
+def sentence(text: str) -> str:
+    """A text that ends like a sentence."""
+    text = text.strip()
+    return text if not text or text[-1] in ".!?" else f"{text}."
+
+
 def seconds(value: float) -> str:
     """A length of time: `10 s`, `2.5 s`."""
     return f"{value:g}{NARROW}s"

@@ -22,7 +22,7 @@ def page_points(report: Report) -> dict[str, Any]:
 
 
 def bill_points(bills: list[Bill]) -> dict[str, list[dict[str, Any]]]:
-    """Per chart, its parts in the order of stacking: a name, and one value per arm (0 where an arm has no such part)."""
+    """Per chart, its parts in the order of stacking: a name and one value per arm (0 where it has no such part)."""
     processes = [{line.name: line for line in bill.processes} for bill in bills]
     names = list(dict.fromkeys(name for lines in processes for name in lines))
     wires = [bill.wire for bill in bills]
@@ -34,9 +34,12 @@ def bill_points(bills: list[Bill]) -> dict[str, list[dict[str, Any]]]:
     ]
     return {
         "cpu": [
-            _part(name, [_cpu_s(lines[name]) if name in lines else 0 for lines in processes]) for name in names
+            _part(name, [_cpu_s(lines[name]) if name in lines else 0 for lines in processes])
+            for name in names
         ],
-        "memory": [_part(name, [lines[name].rss_mb if name in lines else 0 for lines in processes]) for name in names],
+        "memory": [
+            _part(name, [lines[name].rss_mb if name in lines else 0 for lines in processes]) for name in names
+        ],
         "wire": [part for part in wire if any(part["values"])],
     }
 

@@ -125,7 +125,9 @@ def spread_of(report: Report) -> dict[str, Any]:
                 "block": saved.run.id,
                 "noise": saved.run.id in noise,
                 "status": saved.run.status,
-                "values": [None if (value := each.of(saved.run)) is None else _short(value) for each in FIGURES],
+                "values": [
+                    None if (value := each.of(saved.run)) is None else _short(value) for each in FIGURES
+                ],
             }
             for saved in report.runs
         ],

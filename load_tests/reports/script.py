@@ -36,7 +36,9 @@ def joined(entry: Path) -> str:
             owners[name] = path.name
         code = _EXPORT.sub("", _IMPORT.sub("", code))
         if left := _LEFT.search(_without_comments(code)):
-            raise LabError(f"{path.name}: cannot join {left[0].strip()!r}; use named imports and exports only")
+            raise LabError(
+                f"{path.name}: cannot join {left[0].strip()!r}; use named imports and exports only"
+            )
         parts.append(code)
     return "\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""Tables that HTML and Markdown share, as text: where and how it ran, quantiles, seconds, blocks, the measuring side."""
+"""Tables that HTML and Markdown share, as text: where and how it ran, quantiles, seconds, blocks, the generator."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ from load_tests.runs.figures import FIGURES
 from load_tests.runs.schema import Generator, Run
 
 QUANTILES: Final = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0))
+
+OVER_TIME: Final = (
+    "offered, mean", "acked, mean", "processed, mean", "processed p99, worst second", "highest backlog", "CPU, mean",
+)  # fmt: skip
+"""Heads of the columns of `over_time`."""
+
+GENERATORS: Final = (
+    "busiest process, % of one core", "its limit", "all processes, %", "late p50, ms", "its limit", "late p99, ms",
+    "Locust: requests", "failed",
+)  # fmt: skip
+"""Heads of the columns of `generators`."""
 
 _SETUP: Final[tuple[tuple[str, Callable[[Run], object]], ...]] = (
     ("protocol spoken", lambda run: run.setup.negotiated),
@@ -89,7 +100,9 @@ def facts(report: Report) -> list[tuple[str, str]]:
 def setups(report: Report) -> list[tuple[str, list[str]]]:
     """How each arm was set up: name and one text per arm."""
     return [
-        (name, [str(of(arm.first)) if arm.first else NONE for arm in report.arms]) for name, of in _SETUP if report.arms
+        (name, [str(of(arm.first)) if arm.first else NONE for arm in report.arms])
+        for name, of in _SETUP
+        if report.arms
     ]
 
 
@@ -113,13 +126,17 @@ def over_time(report: Report) -> list[SecondsLine]:
     for arm in report.arms:
         for block in arm.blocks:
             series, loaded = block.series, sum(t_s <= block.run.plan.duration_s for t_s in block.series.t_s)
-            cpu = [mean for name, used in series.cpu_percent.items() if name != "generator" and (mean := _mean(used))]
+            cpu = [
+                mean
+                for name, used in series.cpu_percent.items()
+                if name != "generator" and (mean := _mean(used))
+            ]
             values = [
                 with_unit(_mean(series.created_per_s[:loaded]), "/s"),
                 with_unit(_mean(series.acked_per_s[:loaded]), "/s"),
                 with_unit(_mean(series.processed_per_s[:loaded]), "/s"),
                 with_unit(_highest(series.processed_p99_ms), "ms"),
-                three(_highest(series.backlog)),
+                _whole(_highest(series.backlog)),
                 with_unit(sum(cpu) if cpu else None, "%"),
             ]
             events = "; ".join(f"{seconds(round(event.at_s, 1))} {event.text}" for event in block.run.events)
@@ -143,11 +160,11 @@ def blocks(report: Report) -> list[BlockLine]:
 
 def generators(report: Report) -> list[tuple[Arm, list[str]]]:
     """How the measuring side did: the worst block of each arm."""
-    lines = []
-    for arm in report.arms:
-        if runs := standing(arm.runs) or arm.runs:
-            lines.append((arm, _worst([run.generator for run in runs])))
-    return lines
+    return [
+        (arm, _worst([run.generator for run in runs]))
+        for arm in report.arms
+        if (runs := standing(arm.runs) or arm.runs)
+    ]
 
 
 def _worst(seen: list[Generator]) -> list[str]:
@@ -165,7 +182,12 @@ def _worst(seen: list[Generator]) -> list[str]:
 
 def _machine(run: Run) -> str:
     machine = run.machine
-    return f"{machine.cores} × {machine.cpu}, {gigabytes(machine.memory_bytes)}, {machine.system}, Python {machine.python}"
+    hardware = f"{machine.cores} × {machine.cpu}, {gigabytes(machine.memory_bytes)}"
+    return f"{hardware}, {machine.system}, Python {machine.python}"
+
+
+def _whole(value: float | None) -> str:
+    return NONE if value is None else count(round(value))
 
 
 def _mean(values: Sequence[Any]) -> float | None:

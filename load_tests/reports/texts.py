@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Final
 
 from load_tests.reports.numbers import seconds
@@ -14,8 +15,8 @@ CLOCK_MEANINGS: Final = {
 }
 
 OPEN_MODEL: Final = (
-    "The generator sends by a schedule drawn from the seed, whatever the server does (open workload). Latency counts from "
-    "the moment a sample was meant to be sent, so a server that stands still cannot hide the samples it kept waiting."
+    "The generator sends by a schedule drawn from the seed, whatever the server does (open workload). Latency counts "
+    "from the moment a sample was meant to be sent, so a server that stands still cannot hide whom it kept waiting."
 )
 CORRECTED: Final = (
     "Corrected: from the intended moment. Uncorrected: from the moment of sending, as a tool shows that waits for the "
@@ -26,18 +27,23 @@ CLOCKS_ARE_THREE: Final = (
     "different promises."
 )
 TURNS: Final = (
-    "Arms take turns forwards and backwards (A B B A), so that a machine that slowly warms up or slows down burdens all of "
-    "them alike. Warm-up is not counted."
+    "Arms take turns forwards and backwards (A B B A), so that a machine that slowly warms up or slows down burdens "
+    "all of them alike. Warm-up is not counted."
 )
-NOT_IN_TURNS: Final = "The runs were made at different times. A change of the machine in between counts as difference."
+NOT_IN_TURNS: Final = (
+    "The runs were made at different times. A change of the machine in between counts as difference."
+)
+FLOOR: Final = (
+    "the ratio that two identical arms reach on this machine by chance. Only what lies beyond it counts."
+)
 IDENTICAL: Final = (
-    "Before the comparison the baseline runs against itself (A/A). What differs there is chance; it is this machine's "
-    "noise floor, and a difference below it is called a tie."
+    "Before the comparison the baseline runs against itself (A/A). What differs there is chance, this machine's noise "
+    "floor; a difference that is no larger is called neither better nor worse."
 )
 NO_IDENTICAL: Final = "There were no A/A blocks, so this machine's noise floor is not measured."
 BILL: Final = (
-    "Processor time, memory and Redis's own counters from the start of the measured part to the end of the drain; bytes "
-    "from the kernel's counts of each connection; the whole divided by the samples that were delivered."
+    "Processor time, memory and Redis's own counters from the start of the measured part to the end of the drain; "
+    "bytes from the kernel's counts of each connection; the whole divided by the samples that were delivered."
 )
 NOT_MEASURED: Final = (
     "No network: both ends talk over loopback, without delay or loss. The generator runs on the same cores as the "
@@ -72,12 +78,22 @@ def command(report: Report) -> str:
     options = {
         "rate": f"{plan.rate_per_s:g}",
         "duration": f"{plan.duration_s:g}",
+        "warmup": f"{plan.warmup_s:g}",
         "shape": plan.shape,
+        "schedule": plan.schedule,
         "batch": str(plan.batch),
         "servers": str(plan.producers),
         "seed": str(plan.seed),
+        "generators": str(plan.generators),
     }
-    return " ".join([f"python3 lab.py load {plan.arm}", *(f"--{name} {value}" for name, value in options.items())])
+    words = [
+        "python3",
+        "lab.py",
+        "load",
+        plan.arm,
+        *(word for name in options for word in (f"--{name}", options[name])),
+    ]
+    return shlex.join([*words, "--own"] if run.setup.own_lab else words)
 
 
 def length(report: Report) -> str:
@@ -87,13 +103,16 @@ def length(report: Report) -> str:
     if report.comparison is None:
         return lengths
     blocks = f"{len(runs)} block{'' if len(runs) == 1 else 's'} of {lengths}"
-    noise = f" and {len(report.noise)} A/A block{'' if len(report.noise) == 1 else 's'}" if report.noise else ""
+    noise = (
+        f" and {len(report.noise)} A/A block{'' if len(report.noise) == 1 else 's'}" if report.noise else ""
+    )
     return f"{len(report.arms)} arms, {blocks}{noise}"
 
 
 def _intervals(confidence: float) -> str:
     return (
-        f"Each interval is what chance leaves open, found by drawing the blocks again and again (bootstrap). They hold for "
-        f"all figures of a pair together in {percent(confidence)} of comparisons, so that ten figures do not give ten chances to be "
-        "wrong. Where an interval is so wide that it says neither difference nor tie, the machine is too noisy to say."
+        "Each interval is what chance leaves open, found by drawing the blocks again and again (bootstrap). They hold "
+        f"for all figures of a pair together in {percent(confidence)} of comparisons, so that ten figures do not give "
+        "ten chances to be wrong. Where an interval is so wide that it says neither difference nor tie, the machine is "
+        "too noisy to say."
     )

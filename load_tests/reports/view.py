@@ -42,6 +42,11 @@ class Arm:
         return [block.run for block in self.blocks]
 
     @property
+    def has_processes(self) -> bool:
+        """Whether the processor time of its processes over time is known."""
+        return any(block.series.cpu_percent for block in self.blocks)
+
+    @property
     def first(self) -> Run | None:
         """Its first block, which says how all were set up; None where nothing was kept."""
         return self.blocks[0].run if self.blocks else None
@@ -94,6 +99,12 @@ def standing(runs: Sequence[Run]) -> list[Run]:
     return complete or [run for run in runs if run.status == "partial"]
 
 
+def title_of(report: Report) -> str:
+    """What a report is called: `Comparison: http1, http2, websocket`."""
+    names = ", ".join(arm.name for arm in report.arms)
+    return f"Comparison: {names}" if report.comparison else f"Load run: {names}"
+
+
 def figure_of(key: str) -> Figure | None:
     """The figure of that key; None for one that this version does not know."""
     return BY_KEY.get(key)
@@ -116,8 +127,7 @@ def _placed(blocks: dict[str, list[SavedRun]]) -> list[Arm]:
         place = _FIRST_PLACES.get((plan.protocol, plan.store)) if plan else None
         if place is not None and place not in places.values():
             places[name] = place
-    free = [place for place in range(2, PLACES)] + [0, 1]
-    free = [place for place in free if place not in places.values()]
+    free = [place for place in (*range(2, PLACES), 0, 1) if place not in places.values()]
     others = [name for name in blocks if name not in places]
     for index, name in enumerate(others):
         places[name] = free[index % len(free)] if free else index % PLACES

@@ -40,7 +40,11 @@ BOUNDS: Final = {
 }
 """Largest size in bytes that is written or read. A day of series with 20 processes is about 30 MB."""
 
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL: Final = {
+    errno.ENOSPC: "no room",
+    errno.EDQUOT: "this user has no room left (quota)",
+    errno.EFBIG: "files may not grow so large (ulimit -f)",
+}
 _LONGEST_SHOWN: Final = 400
 _T = TypeVar("_T")
 
@@ -239,12 +243,14 @@ def not_written(folder: Path, error: OSError, needed: int) -> str:
     """Why something of `needed` bytes could not be written below `folder`, and what to do."""
     where = shown(folder)
     if error.errno in _FULL:
+        said, left = _FULL[error.errno], ""
         with contextlib.suppress(OSError):
-            left = size_text(shutil.disk_usage(folder).free)
-            return (
-                f"no room in {where}: {size_text(needed)} are needed, {left} are free; what was there is kept"
+            left = (
+                f", {size_text(shutil.disk_usage(folder).free)} are free"
+                if error.errno == errno.ENOSPC
+                else ""
             )
-        return f"no room in {where}: {size_text(needed)} are needed; what was there is kept"
+        return f"{said} in {where}: {size_text(needed)} are needed{left}; what was there is kept"
     if error.errno == errno.ENOENT:
         return f"there is no folder {where}; was it removed meanwhile?"
     return f"{where} cannot be written: {error.strerror}; choose another folder with --results"

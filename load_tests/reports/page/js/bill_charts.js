@@ -17,6 +17,7 @@ export function startBill(points) {
     ["bill-memory", points.bill.memory, "MB"],
   ]);
   for (const [id, parts, unit] of charts) {
+    if (parts.length === 0) continue;
     const canvas = /** @type {HTMLCanvasElement} */ (byId(`${id}-chart`));
     const key = canvas.closest(".chart")?.querySelector("[data-field=key]");
     const options = {

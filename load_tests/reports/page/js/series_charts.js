@@ -120,8 +120,9 @@ function processorPlots(pickers, points, chosen, markers) {
   const highest = () =>
     Math.max(10, ...chosen().map(({ cpu, t_s }) =>
       Math.max(0, ...t_s.map((_, at) => names.reduce((sum, name) => sum + (cpu[name]?.[at] ?? 0), 0)))));
+  const cards = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-cpu]")]);
   return pickers.flatMap((picker) => {
-    const card = document.querySelector(`[data-cpu="${picker.dataset.arm}"]`);
+    const card = cards.find((each) => each.dataset.cpu === picker.dataset.arm);
     const canvas = card?.querySelector("canvas");
     if (!card || !canvas) return [];
     const fill = () => {

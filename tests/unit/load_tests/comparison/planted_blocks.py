@@ -88,11 +88,13 @@ def block(
     return run
 
 
-def noise_of(rng: np.random.Generator, sd: float = 0.04, disturbed: float = 0.0, shared: float = 0.5) -> dict[str, float]:
+def noise_of(
+    rng: np.random.Generator, sd: float = 0.04, disturbed: float = 0.0, shared: float = 0.5
+) -> dict[str, float]:
     """Noise of one block's logarithms, so that the log ratio of two blocks has the standard deviation `sd`.
 
     Args:
-        disturbed: Probability that something else ran meanwhile and all figures of the block are up to three times as high.
+        disturbed: Probability that something else ran meanwhile: all figures of the block up to three times as high.
         shared: Share of the variance that the block's figures have in common.
     """
     common = rng.standard_normal()
@@ -105,13 +107,20 @@ def noise_of(rng: np.random.Generator, sd: float = 0.04, disturbed: float = 0.0,
 
 
 def blocks(
-    arm: str, n: int, rng: np.random.Generator, log: Mapping[str, float] | None = None, prefix: str = "", **kind: Any
+    arm: str,
+    n: int,
+    rng: np.random.Generator,
+    log: Mapping[str, float] | None = None,
+    prefix: str = "",
+    **kind: Any,
 ) -> list[Run]:
     """`n` blocks with noise around planted differences; `kind` is of `noise_of`."""
+    planted = log or {}
+    noises = [noise_of(rng, **kind) for _ in range(n)]
     return [
-        block(arm, f"{prefix}{place:02d}", {key: v + (log or {}).get(key, 0.0) for key, v in noise_of(rng, **kind).items()})
-        for place in range(n)
-    ]  # fmt: skip
+        block(arm, f"{prefix}{place:02d}", {key: noise[key] + planted.get(key, 0.0) for key in noise})
+        for place, noise in enumerate(noises)
+    ]
 
 
 def aa_pairs(arm: str, n: int, rng: np.random.Generator, **kind: Any) -> list[tuple[Run, Run]]:

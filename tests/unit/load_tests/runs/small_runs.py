@@ -93,10 +93,13 @@ def small_run(fates: str = "a" * 90 + "lljfup", **changes: Any) -> SavedRun:
     )
     for name, value in changes.items():
         setattr(run, name, value(run) if callable(value) else value)
-    row = [48.0, 48.0, 0.0]
+    latency: list[float | None] = [1.5, None, 2.5]
     series = Series(
-        [1.0, 2.0, 3.0], row, row, [0.0] * 3, [*row], *([1.5, None, 2.5] for _ in range(6)), [0.0, 1.0, None],
-        {"ingest": [1.0, 2.0, None]}, {"ingest": [4e7, 4e7, None]},
+        t_s=[1.0, 2.0, 3.0], created_per_s=[48.0, 48.0, 0.0], acked_per_s=[48.0, 48.0, 0.0],
+        refused_per_s=[0.0] * 3, processed_per_s=[48.0, 40.0, 8.0],
+        accepted_p50_ms=latency, accepted_p99_ms=latency, processed_p50_ms=latency, processed_p99_ms=latency,
+        visible_p50_ms=latency, visible_p99_ms=latency, backlog=[0.0, 1.0, None],
+        cpu_percent={"ingest": [1.0, 2.0, None]}, rss_bytes={"ingest": [4e7, 4e7, None]},
     )  # fmt: skip
     ledger = {
         "created": named(fates, LETTERS),

@@ -28,7 +28,7 @@ def test_files_are_written_in_order_and_nothing_temporary_stays(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "number, expected", [(errno.ENOSPC, "no room"), (errno.EDQUOT, "no room"), (errno.EIO, "cannot")]
+    "number, expected", [(errno.ENOSPC, "no room"), (errno.EDQUOT, "quota"), (errno.EIO, "cannot")]
 )
 def test_a_write_that_fails_keeps_the_old_file_and_what_came_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, expected: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import sqlite3
@@ -167,7 +166,7 @@ def test_lists_at_the_same_time_agree(results: Path) -> None:
 
 
 def test_the_index_is_the_only_thing_written(results: Path) -> None:
-    before = {path for path in results.rglob("*")}
+    before = set(results.rglob("*"))
     list_runs(results)
-    assert {path for path in results.rglob("*")} - before == {results / INDEX}
-    assert os.stat(results / INDEX).st_size > 0
+    assert set(results.rglob("*")) - before == {results / INDEX}
+    assert (results / INDEX).stat().st_size > 0

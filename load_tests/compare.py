@@ -1,0 +1,234 @@
+"""`compare`: a report on runs that exist, or on runs that it makes itself, with a verdict on every figure.
+
+    python3 lab.py compare --run http1,http2,websocket     measures, about four minutes
+    python3 lab.py compare RUN RUN                          compares what was measured before
+    python3 lab.py compare RUN                              a report on one run
+
+Also as `python3 load_tests/compare.py`, with the same arguments.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":  # as a script only its own folder is on the path
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from load_tests.comparison.blocks import Design, plan_blocks, run
+from load_tests.comparison.budget import Budget, BudgetLine, check, read_budget
+from load_tests.comparison.existing import compare_existing
+from load_tests.comparison.statistics import MIN_ROUNDS
+from load_tests.generator.options import MOST_PRODUCERS, MOST_RATE_PER_S
+from load_tests.generator.shapes import SHAPES
+from load_tests.measure import Load
+from load_tests.progress import Steps
+from load_tests.reports.write import FORMATS, write_reports
+from load_tests.runs.folder import RESULTS, SavedComparison, SavedRun, read, resolve
+from load_tests.runs.summary import render_comparison, render_run
+from load_tests.target.arm import parse_arms
+from metrics_core.errors import LabError
+from metrics_core.limits import MAX_BATCH_SAMPLES
+
+INTERRUPTED = 130
+ROUNDS = 8
+NOISE_PAIRS = 6
+SECONDS = 4.0
+WARMUP_S = 1.0
+
+
+@click.command("compare", short_help="Compare pipelines: measure them interleaved, or use saved runs.")
+@click.argument("names", nargs=-1, metavar="[RUN…]")
+@click.option(
+    "--run",
+    "arms",
+    metavar="ARM,ARM…",
+    help="measure these: http1, http2, websocket, http1-memory, http2-memory, websocket-redis; "
+    "http1:workers=4 with a setting, http1@FOLDER the code of another folder",
+)
+@click.option(
+    "--rounds",
+    default=ROUNDS,
+    show_default=True,
+    type=click.IntRange(MIN_ROUNDS, 100),
+    help="blocks of each arm, interleaved",
+)
+@click.option(
+    "--seconds", default=SECONDS, show_default=True, type=click.FloatRange(1, 3600), help="length of a block"
+)
+@click.option(
+    "--warmup", default=WARMUP_S, show_default=True, type=click.FloatRange(0, 60), help="s before each block"
+)
+@click.option(
+    "--noise-pairs",
+    default=NOISE_PAIRS,
+    show_default=True,
+    type=click.IntRange(0, 100),
+    help="A/A pairs of the first arm, run first: this machine's noise",
+)
+@click.option(
+    "--rate",
+    default=1000.0,
+    show_default=True,
+    type=click.FloatRange(0.1, MOST_RATE_PER_S),
+    help="samples per second offered to each arm",
+)
+@click.option(
+    "--batch",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, MAX_BATCH_SAMPLES),
+    help="samples per send",
+)
+@click.option(
+    "--servers",
+    "producers",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, MOST_PRODUCERS),
+    help="producers, each with its own connection and identities",
+)
+@click.option("--shape", default="steady", show_default=True, type=click.Choice(list(SHAPES)))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**31))
+@click.option(
+    "--confidence",
+    default=0.95,
+    show_default=True,
+    type=click.FloatRange(0.5, 0.999),
+    help="of all intervals of a pair together",
+)
+@click.option(
+    "--budget",
+    "budget_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file of thresholds; exit code 1 where one is broken",
+)
+@click.option(
+    "--format", "formats", multiple=True, type=click.Choice(list(FORMATS)), help="only these reports [all]"
+)
+@click.option("--results", default=RESULTS, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+              help="where runs are kept [load_tests/results]")  # fmt: skip
+def compare(
+    names: tuple[str, ...],
+    arms: str | None,
+    rounds: int,
+    seconds: float,
+    warmup: float,
+    noise_pairs: int,
+    rate: float,
+    batch: int,
+    producers: int,
+    shape: str,
+    seed: int,
+    confidence: float,
+    budget_file: Path | None,
+    formats: tuple[str, ...],
+    results: Path,
+) -> int:
+    """Compare pipelines, protocols, settings or builds, and say of every figure what this machine can tell.
+
+    With --run it measures: first the first arm against itself (this machine's noise), then all arms in interleaved
+    rounds, each on processes of its own. Without, it compares saved runs, or reports on one. Reports go beside the
+    comparison: report.html opens offline. Exit code 0 where all was measured and the budget holds.
+    """
+    if bool(names) == bool(arms):
+        raise click.UsageError("name saved runs, or arms with --run (http1,http2,websocket)")
+    console = Console()
+    budget = read_budget(budget_file) if budget_file else None  # before minutes of measuring
+    command = "python3 lab.py compare " + shlex.join(_given(sys.argv))
+    try:
+        if arms:
+            load = Load(rate, batch, producers, shape, "poisson", seconds, warmup, seed)
+            saved = _measured(arms, Design(rounds, noise_pairs, load, confidence), results, command, console)
+        else:
+            saved = _of_names(names, results, confidence, seed, command)
+    except KeyboardInterrupt:
+        console.print("stopped before anything could be compared", markup=False)
+        return INTERRUPTED
+    return _tell(saved, formats or FORMATS, budget, console)
+
+
+def _given(argv: list[str]) -> list[str]:
+    """What the user gave after the command's name."""
+    return argv[argv.index("compare") + 1 :] if "compare" in argv else argv[1:]
+
+
+def _measured(arms: str, design: Design, results: Path, command: str, console: Console) -> SavedComparison:
+    chosen = parse_arms(text.strip() for text in arms.split(",") if text.strip())
+    if not chosen:
+        raise click.UsageError("--run names no arm")
+    blocks = plan_blocks(chosen, design)
+    lasts_s = len(blocks) * (design.load.duration_s + design.load.warmup_s + 2)
+    text = f"{len(blocks)} blocks of {design.load.duration_s:g} s, about {lasts_s / 60:.0f} minutes; nothing else should run"
+    console.print(text, markup=False, highlight=False)
+    with Steps(console, len(blocks)) as steps:
+        return run(chosen, design, results, command, steps.step, steps.finished)
+
+
+def _of_names(
+    names: tuple[str, ...], results: Path, confidence: float, seed: int, command: str
+) -> SavedComparison | SavedRun:
+    found = [read(resolve(name, results)) for name in names]
+    if len(found) == 1:
+        return found[0]
+    runs = [each for each in found if isinstance(each, SavedRun)]
+    if len(runs) < len(found):
+        raise LabError("several names must be runs; a comparison stands alone")
+    return compare_existing(runs, results, confidence, seed, command)
+
+
+def _tell(
+    saved: SavedComparison | SavedRun, formats: tuple[str, ...], budget: Budget | None, console: Console
+) -> int:
+    """Show it, write the reports, check the budget; gives the exit code."""
+    whole = isinstance(saved, SavedComparison)
+    console.print(render_comparison(saved) if isinstance(saved, SavedComparison) else render_run(saved))
+    for path in write_reports(saved, saved.path, formats):
+        console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
+    holds = True
+    if budget is not None:
+        if not isinstance(saved, SavedComparison):
+            raise LabError("--budget needs a comparison; name two runs or use --run")
+        runs = {arm: [block.run for block in blocks] for arm, blocks in saved.blocks.items()}
+        holds = _tell_budget(check(budget, saved.comparison, runs), console)
+    status = saved.comparison.status if isinstance(saved, SavedComparison) else saved.run.status
+    if status == "partial" and whole:
+        return INTERRUPTED
+    return 0 if status == "complete" and holds else 1
+
+
+def _tell_budget(lines: list[BudgetLine], console: Console) -> bool:
+    table = Table(
+        "budget", "figure", "threshold", "measured", "result", "", title="Budget", title_justify="left"
+    )
+    for line in lines:
+        measured = "–" if line.measured is None else f"{line.measured:.4g}"
+        style = "" if line.ok else "bold red"
+        table.add_row(line.where, line.key, line.threshold, measured, line.result, line.note, style=style)
+    console.print(table)
+    return all(line.ok for line in lines)
+
+
+def main() -> int:
+    """As a script: the same command, the same errors in one line."""
+    try:
+        result: Any = compare.main(prog_name="compare.py", standalone_mode=False)
+    except click.ClickException as error:
+        click.echo(f"compare: {error.format_message()}", err=True)
+        return 2
+    except LabError as error:
+        click.echo(f"compare: {error}", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,239 @@
+"""Runs a comparison: all rigs up, A/A blocks first, then interleaved blocks of every arm.
+
+::
+
+    A/A      a a   a a   a a   …       the baseline against itself: what chance does on this machine, now
+    rounds   a b c   c b a   a b c   … every arm once a round, the order turned each time (ABBA)
+
+A round offers every arm the same schedule. Turning the order lets a steady drift of the machine (heat, a neighbour) hit
+every arm alike. Whatever ends it early, the blocks that are done are kept, and say `partial`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from lab_runtime.process import now_us
+from load_tests.comparison import factorial, verdict
+from load_tests.comparison.findings import NOISE, findings
+from load_tests.comparison.statistics import MIN_ROUNDS
+from load_tests.measure import Load, Tell, measure
+from load_tests.runs.folder import (
+    SavedComparison,
+    SavedRun,
+    create,
+    new_id,
+    read_comparison,
+    write_comparison,
+)
+from load_tests.runs.schema import Comparison, Run, Status
+from load_tests.target.arm import Arm
+from load_tests.target.rig import Rig
+from metrics_core.errors import LabError
+
+BLOCKS: Final = "blocks"
+
+
+class Design(Struct, frozen=True):
+    """How a comparison is run.
+
+    Attributes:
+        rounds: Blocks of each arm.
+        noise_pairs: A/A pairs.
+        load: Of each block; its seed is that of the first round.
+        confidence: Of all intervals of a pair together.
+    """
+
+    rounds: int
+    noise_pairs: int
+    load: Load
+    confidence: float
+
+
+class Block(NamedTuple):
+    """One block to run: `round_number` counts from 0; A/A blocks are the baseline's."""
+
+    arm: Arm
+    round_number: int
+    is_noise: bool
+
+
+def plan_blocks(arms: Sequence[Arm], design: Design) -> list[Block]:
+    """All blocks in the order in which they run."""
+    noise = [Block(arms[0], number, True) for number in range(design.noise_pairs) for _ in range(2)]
+    rounds = [
+        Block(arm, number, False)
+        for number in range(design.rounds)
+        for arm in (arms if number % 2 == 0 else list(reversed(arms)))
+    ]
+    return noise + rounds
+
+
+def run(
+    arms: Sequence[Arm],
+    design: Design,
+    results: Path,
+    command: str,
+    step: Callable[[str], Tell],
+    finished: Callable[[], None],
+) -> SavedComparison:
+    """Run a comparison and save it.
+
+    Args:
+        arms: The first is the baseline.
+        design: How.
+        results: Where its folder is made.
+        command: How to repeat it, as it stands in the report.
+        step: Called when a block begins; gives whom to tell how far it is.
+        finished: Called when it ended.
+
+    Raises:
+        LabError: Nothing could be compared; the text says why.
+    """
+    folder = create(results, new_id("compare", datetime.now(UTC)))
+    begun_us = now_us()
+    done: list[tuple[Block, SavedRun]] = []
+    problem, status = "", "complete"
+    try:
+        with ExitStack() as stack:
+            rigs = _start(arms, stack)
+            for block, run_folder, tell in _folders(arms, design, folder, step):
+                saved = measure(
+                    block.arm.target(rigs[block.arm.rig_key]), _load(block, design.load), run_folder, tell
+                )
+                done.append((block, saved))
+                finished()
+    except KeyboardInterrupt:
+        status = "partial"
+    except LabError as error:
+        problem, status = str(error), "failed"
+    if not any(not block.is_noise for block, _ in done):
+        _remove(folder)
+        if problem:
+            raise LabError(problem)
+        raise KeyboardInterrupt
+    comparison = evaluate(folder.name, arms, design, done, begun_us, command)
+    if status != "complete":
+        comparison.status = "partial" if status == "partial" else "failed"
+        why = problem or "it was stopped"
+        comparison.findings.insert(0, f"The comparison did not end: {why} What was measured before is kept.")
+    write_comparison(folder, comparison)
+    return read_comparison(folder)
+
+
+def _start(arms: Sequence[Arm], stack: ExitStack) -> Mapping[object, Rig]:
+    rigs: dict[object, Rig] = {}
+    for arm in arms:
+        if arm.rig_key not in rigs:
+            rigs[arm.rig_key] = stack.enter_context(arm.make_rig())
+    return rigs
+
+
+def _folders(
+    arms: Sequence[Arm], design: Design, folder: Path, step: Callable[[str], Tell]
+) -> Iterator[tuple[Block, Path, Tell]]:
+    blocks = plan_blocks(arms, design)
+    for number, block in enumerate(blocks, 1):
+        name = f"{number:03}-{'noise-' if block.is_noise else ''}{_in_a_name(block.arm.name)}"
+        run_folder = folder / BLOCKS / name
+        try:
+            run_folder.mkdir(parents=True)
+        except OSError as error:
+            raise LabError(f"{folder}: cannot keep blocks there ({error.strerror})") from None
+        yield block, run_folder, step(f"block {number} of {len(blocks)}, {_title(block)}")
+
+
+def _title(block: Block) -> str:
+    return f"{block.arm.name} (noise of this machine)" if block.is_noise else block.arm.name
+
+
+def _in_a_name(arm: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._=-]+", "-", arm)[-60:].strip("-.")
+
+
+def _load(block: Block, load: Load) -> Load:
+    fields: dict[str, float | int] = {"seed": load.seed + block.round_number}
+    for name, value in block.arm.load:
+        if name == "rate":
+            fields["rate_per_s"] = value
+        else:
+            fields[name] = int(value)
+    return replace(load, **fields)
+
+
+def evaluate(
+    name: str,
+    arms: Sequence[Arm],
+    design: Design,
+    done: Sequence[tuple[Block, SavedRun]],
+    begun_us: int,
+    command: str,
+) -> Comparison:
+    """Form the verdicts.
+
+    Args:
+        name: Of the comparison's folder.
+        arms: As given; the first is the baseline.
+        design: How it was run.
+        done: The blocks that were measured, in order.
+        begun_us: When it began.
+        command: How to repeat it.
+    """
+    runs: dict[str, list[Run]] = {arm.name: [] for arm in arms}
+    for block, saved in done:
+        if not block.is_noise:
+            runs[block.arm.name].append(saved.run)
+    runs = {name: blocks for name, blocks in runs.items() if blocks}
+    noise = [saved.run for block, saved in done if block.is_noise]
+    pairs_of_noise = list(zip(noise[::2], noise[1::2], strict=False))
+    baseline, *others = runs
+    load = design.load
+    pairs = [
+        verdict.compare(
+            baseline, arm, runs[baseline], runs[arm], pairs_of_noise, design.confidence, load.seed
+        )
+        for arm in others
+    ]
+    found = findings(runs | ({NOISE: noise} if noise else {}))
+    if min(len(blocks) for blocks in runs.values()) < MIN_ROUNDS:
+        found.append(f"Fewer than {MIN_ROUNDS} rounds: no verdict can be formed.")
+    return Comparison(
+        id=name,
+        started_at_us=begun_us,
+        ended_at_us=now_us(),
+        status=_status([saved.run for _, saved in done]),
+        findings=found,
+        arms=list(runs),
+        blocks={arm: [run.id for run in blocks] for arm, blocks in runs.items()},
+        order=[block.arm.name for block, _ in done if not block.is_noise],
+        noise_blocks=[run.id for run in noise],
+        interleaved=True,
+        rounds=design.rounds,
+        seed=load.seed,
+        confidence=design.confidence,
+        pairs=pairs,
+        effects=factorial.effects(runs, pairs_of_noise, design.confidence, load.seed),
+        command=command,
+    )
+
+
+def _status(runs: Sequence[Run]) -> Status:
+    """Complete as long as most blocks are: the others are left out, and said to be."""
+    bad = [run.status for run in runs if run.status != "complete"]
+    if 2 * len(bad) <= len(runs):
+        return "complete"
+    return max(set(bad), key=bad.count)
+
+
+def _remove(folder: Path) -> None:
+    """A comparison that never was leaves no folder behind."""
+    shutil.rmtree(folder, ignore_errors=True)
