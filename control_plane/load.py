@@ -19,6 +19,7 @@ from control_plane.state import LabRecord, find, read_record
 from lab_runtime import valkey
 from lab_runtime.env import Env
 from load_tests.generator.options import DEFAULT_DURATION_S, MOST_PRODUCERS, MOST_RATE_PER_S
+from load_tests.generator.pipeline import Pipeline, PipelineSilent
 from load_tests.generator.shapes import SHAPES, SOAK_S
 from load_tests.measure import Load, measure
 from load_tests.progress import shown
@@ -26,6 +27,7 @@ from load_tests.runs.folder import RESULTS, SavedRun, create, new_id, read_run
 from load_tests.runs.machine import revision
 from load_tests.runs.summary import render_run
 from load_tests.target.arm import Arm, parse_arm
+from load_tests.target.running import target_at
 from load_tests.target.target import Target
 from metrics_core.errors import LabError
 from metrics_core.limits import MAX_BATCH_SAMPLES
@@ -160,6 +162,12 @@ def _target(arm: Arm, own: bool, console: Console) -> Iterator[Target]:
         )
         yield running_target(arm, record, settings)
         return
+    elsewhere = target_at(Env(settings.environ), arm.base) if plain and not own else None
+    if elsewhere is not None and _answers(elsewhere):
+        where = f"loading the lab that answers at {elsewhere.http_url}; what its processes use cannot be seen from here"
+        console.print(where, markup=False, highlight=False)
+        yield elsewhere
+        return
     if plain and not own:
         why = "no lab runs in this folder: starting the pipeline for this run"
     else:
@@ -167,6 +175,14 @@ def _target(arm: Arm, own: bool, console: Console) -> Iterator[Target]:
     console.print(why, markup=False, highlight=False)
     with arm.make_rig() as rig:
         yield arm.target(rig)
+
+
+def _answers(target: Target) -> bool:
+    try:
+        Pipeline(target).check_ready()
+    except PipelineSilent:
+        return False
+    return True
 
 
 def running_target(arm: Arm, record: LabRecord, settings: Settings) -> Target:

@@ -29,6 +29,10 @@ from load_tests.generator.options import MOST_PRODUCERS, MOST_RATE_PER_S
 from load_tests.generator.shapes import SHAPES
 from load_tests.measure import Load
 from load_tests.progress import Steps
+from load_tests.publish import publish
+from load_tests.reports.html_page import render_html
+from load_tests.reports.markdown import render_markdown
+from load_tests.reports.records import render_csv, render_json
 from load_tests.reports.write import FORMATS, write_reports
 from load_tests.runs.folder import RESULTS, SavedComparison, SavedRun, read, resolve
 from load_tests.runs.summary import render_comparison, render_run
@@ -129,6 +133,8 @@ def compare(
     confidence: float,
     budget_file: Path | None,
     formats: tuple[str, ...],
+    publish_in: Path | None,
+    to_stdout: str | None,
     results: Path,
 ) -> int:
     """Compare pipelines, protocols, settings or builds, and say of every figure what this machine can tell.
@@ -139,18 +145,26 @@ def compare(
     """
     if bool(names) == bool(arms):
         raise click.UsageError("name saved runs, or arms with --run (http1,http2,websocket)")
-    console = Console()
+    if publish_in and arms:
+        raise click.UsageError("--publish takes comparisons that exist; name them")
+    console = Console(stderr=to_stdout is not None)
     budget = read_budget(budget_file) if budget_file else None  # before minutes of measuring
     command = "python3 lab.py compare " + shlex.join(_given(sys.argv))
+    if publish_in:
+        return _publish(names, results, publish_in, console)
     try:
         if arms:
             load = Load(rate, batch, producers, shape, "poisson", seconds, warmup, seed)
-            saved = _measured(arms, Design(rounds, noise_pairs, load, confidence), results, command, console)
+            saved: SavedComparison | SavedRun = _measured(
+                arms, Design(rounds, noise_pairs, load, confidence), results, command, console
+            )
         else:
             saved = _of_names(names, results, confidence, seed, command)
     except KeyboardInterrupt:
         console.print("stopped before anything could be compared", markup=False)
         return INTERRUPTED
+    if to_stdout:
+        click.echo(_rendered(saved, to_stdout))
     return _tell(saved, formats or FORMATS, budget, console)
 
 
@@ -159,14 +173,30 @@ def _given(argv: list[str]) -> list[str]:
     return argv[argv.index("compare") + 1 :] if "compare" in argv else argv[1:]
 
 
+def _publish(names: tuple[str, ...], results: Path, folder: Path, console: Console) -> int:
+    """Write the document of results; see `load_tests/publish.py`."""
+    found = [read(resolve(name, results, "comparison")) for name in names]
+    for path in publish([each for each in found if isinstance(each, SavedComparison)], folder):
+        console.print(f"written: {path}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _rendered(saved: SavedComparison | SavedRun, kind: str) -> str:
+    if kind == "html":
+        return render_html(saved)
+    if kind == "md":
+        return render_markdown(saved)
+    return render_csv(saved) if kind == "csv" else render_json(saved).decode()
+
+
 def _measured(arms: str, design: Design, results: Path, command: str, console: Console) -> SavedComparison:
     chosen = parse_arms(text.strip() for text in arms.split(",") if text.strip())
     if not chosen:
         raise click.UsageError("--run names no arm")
     blocks = plan_blocks(chosen, design)
     lasts_s = len(blocks) * (design.load.duration_s + design.load.warmup_s + 2)
-    text = f"{len(blocks)} blocks of {design.load.duration_s:g} s, about {lasts_s / 60:.0f} minutes; nothing else should run"
-    console.print(text, markup=False, highlight=False)
+    text = f"{len(blocks)} blocks of {design.load.duration_s:g} s, about {lasts_s / 60:.0f} minutes"
+    console.print(f"{text}; nothing else should run meanwhile", markup=False, highlight=False)
     with Steps(console, len(blocks)) as steps:
         return run(chosen, design, results, command, steps.step, steps.finished)
 

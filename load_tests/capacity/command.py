@@ -116,9 +116,10 @@ def capacity(
     if found["sustained"]:
         console.print(_sustained_table(found["sustained"], bound_ms, batch))
     if numbers_of_workers:
-        arm = next((arm for arm in chosen if arm.store == "redis"), None)
-        if arm is None:
+        with_workers = [arm for arm in chosen if arm.store == "redis"]
+        if not with_workers:
             raise ConfigError("--workers: none of the arms has RQ workers")
+        arm = with_workers[0]
         points = list(
             workers_curve(arm, numbers_of_workers, _CURVE_PRODUCERS, curve_batch, seconds / 2, rounds)
         )
@@ -159,11 +160,8 @@ def _search(arm: Arm, load: Load, bound_ms: float, console: Console) -> Sustaine
                 sized = replace(load, rate_per_s=rate_per_s, seed=load.seed + number)
                 saved = measure(arm.target(rig), sized, run_folder, lambda said: None)
                 found = judge(saved.run, saved.series, bound_ms)
-                console.print(
-                    f"  {arm.name} {rate_per_s:>9,.0f}/s  {found.outcome:<9}  {found.why}",
-                    markup=False,
-                    highlight=False,
-                )
+                line = f"  {arm.name} {rate_per_s:>9,.0f}/s  {found.outcome:<9}  {found.why}"
+                console.print(line, markup=False, highlight=False)
                 return found
 
             return sustainable_rate(probe, load.rate_per_s * load.batch, HIGHEST_PER_S)

@@ -34,6 +34,8 @@ MIN_POINTS: Final = 4
 WORST_RESIDUAL: Final = 0.10
 _NEGLIGIBLE: Final = 1e-6
 """σ or κ below this is 0: over any N that is measured here it changes nothing."""
+_ILL_CONDITIONED: Final = 1e6
+"""Of the Jacobian: beyond, some mixture of the parameters changes nothing at any point that was measured."""
 
 Array = NDArray[np.float64]
 
@@ -152,7 +154,7 @@ def _check(points: Sequence[tuple[int, float]]) -> None:
 def _half_widths(jacobian: Array, residuals: Array) -> Array:
     """Half the 95 % interval of each parameter; inf where the points do not determine it."""
     freedom = len(residuals) - jacobian.shape[1]
-    if freedom < 1 or np.linalg.matrix_rank(jacobian) < jacobian.shape[1]:
+    if freedom < 1 or np.linalg.cond(jacobian) > _ILL_CONDITIONED:
         return np.full(jacobian.shape[1], np.inf)
     variance = float(residuals @ residuals) / freedom
     spread = np.sqrt(np.diag(np.linalg.inv(jacobian.T @ jacobian)) * variance)
@@ -188,7 +190,7 @@ def _doubts(rows: Sequence[Point], parameters: Sequence[Parameter]) -> list[str]
     if abs(worst.residual) > WORST_RESIDUAL:
         way = "above" if worst.residual > 0 else "below"
         doubts.append(
-            f"at N = {worst.n} the measured throughput is {abs(worst.residual):.0%} {way} the fitted one"
+            f"at N = {worst.n} the measured throughput is {100 * abs(worst.residual):.0f} % {way} the fitted one"
         )
     rate, contention, crosstalk = parameters
     if rate.low is None or contention.high is None or crosstalk.high is None:
@@ -208,7 +210,7 @@ def _words(
     if not contention and not crosstalk:
         return f"{text}, and up to {most} throughput grows in proportion."
     if contention:
-        text += f"; {contention:.1%} of the work cannot be done side by side"
+        text += f"; {100 * contention:.1f} % of the work cannot be done side by side"
     if peak is None or peak_rate is None:
         return f"{text}; throughput levels off{f' towards {rate / contention:,.0f}/s' if contention else ''}."
     place = (

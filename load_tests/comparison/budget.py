@@ -13,8 +13,8 @@ Keys under `arm` are the figures of `load_tests/runs/figures.py` and the counts 
 
 Judged with the interval: a figure or ratio that is over its threshold breaks it only when its whole interval is, and
 else holds with a warning, "inside the noise"; a chance result must not stop anybody's work. Counts have no noise. What
-was not measured does not hold, and neither does anything of an arm with a block that is void, failed or partial: such
-a comparison may have left out just the blocks that would have broken it. `=` is for counts.
+was not measured does not hold, and neither does anything of an arm with a block that is void, failed or partial, or of
+a comparison that is: it may have left out just the blocks that would have broken the budget. `=` is for counts.
 
 An example to start from: `load_tests/budgets/example.toml`.
 """
@@ -195,14 +195,15 @@ def check(budget: Budget, comparison: Comparison, runs: Mapping[str, Sequence[Ru
                     f"{budget.name}: ratio.{arm} is the baseline, whose ratio to itself is always 1"
                 )
             _check_known(budget.name, f"{table}.{arm}", arm, known)
+    cut = "" if comparison.status == "complete" else f"the comparison is {comparison.status}"
     lines = []
     for arm, thresholds in budget.arms.items():
-        unfit = _unfit(arm, runs)
+        unfit = cut or _unfit(arm, runs)
         for key, threshold in thresholds.items():
             value, interval = (None, None) if unfit else _absolute(runs[arm], key, comparison)
             lines.append(_line(f"arm.{arm}", key, threshold, value, interval, unfit))
     for arm, thresholds in budget.ratios.items():
-        unfit = _unfit(baseline, runs) or _unfit(arm, runs)
+        unfit = cut or _unfit(baseline, runs) or _unfit(arm, runs)
         ratios = {
             line.figure: line.ratio for pair in comparison.pairs if pair.arm == arm for line in pair.figures
         }

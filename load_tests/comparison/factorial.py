@@ -89,13 +89,13 @@ def effects(
         return []
     for arm in ARMS:
         check_arm(arm, runs[arm])
-    _check_alike({arm: runs[arm][0] for arm in ARMS})
     rounds = [
         blocks for blocks in zip(*(runs[arm] for arm in ARMS), strict=False) if all(map(is_valid, blocks))
     ]
     pairs = [(a, b) for a, b in noise if is_valid(a) and is_valid(b)]
     if len(rounds) < MIN_ROUNDS or len({run.machine.id for run in rounds[0]}) > 1:
         return []
+    _check_alike(rounds[0])
     logs = {key: values for key in HEADLINE if (values := _logs(BY_KEY[key], rounds)) is not None}
     alpha = (1 - confidence) / max(1, len(logs) * len(_CONTRASTS))
     found: list[Effect] = []
@@ -106,9 +106,9 @@ def effects(
     return found
 
 
-def _check_alike(first: Mapping[str, Run]) -> None:
-    one = first[ARMS[0]].plan
-    for arm, run in first.items():
+def _check_alike(blocks: Sequence[Run]) -> None:
+    one = blocks[0].plan
+    for arm, run in zip(ARMS, blocks, strict=True):
         for key in ("rate_per_s", "batch", "producers", "shape", "schedule", "duration_s"):
             mine, other = getattr(one, key), getattr(run.plan, key)
             if mine != other:

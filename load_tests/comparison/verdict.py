@@ -85,11 +85,15 @@ def check_confidence(confidence: float) -> None:
 
 
 def check_arm(name: str, runs: Sequence[Run]) -> None:
-    """Raises `LabError` unless all runs are blocks of one arm: the same plan, setup and machine."""
+    """Raises `LabError` unless the runs whose figures stand are blocks of one arm: same plan, setup and machine.
+
+    A block that broke down may not even know its setup; it has no part in any figure.
+    """
     if not runs:
         raise LabError(f"there is no block of {name}; a comparison needs at least {MIN_ROUNDS} of each arm")
-    first = runs[0]
-    for run in runs[1:]:
+    valid = [run for run in runs if is_valid(run)]
+    for run in valid[1:]:
+        first = valid[0]
         found = _first_difference(first, run)
         if found:
             raise LabError(
@@ -124,8 +128,14 @@ def _check_sides(
     twice = {run.id for run in baseline_runs} & {run.id for run in arm_runs}
     if twice:
         raise LabError(f"block {min(twice)} stands on both sides, as {baseline} and as {arm}; name each once")
-    for run in (run for pair in noise for run in pair):
-        found = _first_difference(baseline_runs[0], run)
+    for a, b in noise:
+        if a.id == b.id:
+            raise LabError(
+                f"A/A block {a.id} is paired with itself; noise shows only between two measurements"
+            )
+    first = next(filter(is_valid, baseline_runs), baseline_runs[0])
+    for run in (run for pair in noise for run in pair if is_valid(run)):
+        found = _first_difference(first, run) if is_valid(first) else None
         if found:
             raise LabError(
                 f"A/A block {run.id} is not the baseline's ({found[0]} is {found[2]}, not {found[1]}); the noise of"

@@ -5,21 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from lab_runtime.env import Env
 from load_tests.generator.shapes import SHAPES, SOAK_S
-from load_tests.runs.machine import revision
 from load_tests.runs.names import RESULTS
 from load_tests.runs.schema import Plan
-from load_tests.target.target import ARMS, Target, read_target
+from load_tests.target.running import target_at
+from load_tests.target.target import Target, read_target
 from metrics_core.errors import ConfigError
 from metrics_core.limits import MAX_BATCH_SAMPLES
 
 DEFAULT_DURATION_S: Final = 20.0
 MOST_PRODUCERS: Final = 5_000
 MOST_RATE_PER_S: Final = 1_000_000
-_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -89,33 +87,4 @@ def target_of(options: Any, arm: str) -> Target:
     """
     if options.target:
         return read_target(Path(options.target))
-    protocol, store = ARMS[arm]
-    env = Env()
-    ingest, feed, b = (
-        env.url("LAB_INGEST_URL", "http", 1),
-        env.url("LAB_FANOUT_URL", "http", 2),
-        env.url("LAB_PIPELINE_B_URL", "ws", 3),
-    )
-    producers_at = options.host or (ingest if store == "redis" else b)
-    url = urlsplit(producers_at)
-    try:
-        host, port = url.hostname, url.port
-    except ValueError:
-        host = port = None
-    if not host or not port:
-        raise ConfigError(f"--host {producers_at}: expected something like http://127.0.0.1:8766")
-    in_a_name = f"[{host}]" if ":" in host else host
-    feed_url = (
-        f"ws://{urlsplit(feed).netloc}/v1/feed" if store == "redis" else f"ws://{in_a_name}:{port}/v1/feed"
-    )
-    return Target(
-        arm=arm,
-        protocol=protocol,
-        store=store,
-        host=host,
-        port=port,
-        http_url=f"http://{in_a_name}:{port}",
-        feed_url=feed_url,
-        token=env.text("LAB_TOKEN"),
-        revision=revision(_ROOT),
-    )
+    return target_at(Env(), arm, options.host or "")

@@ -209,11 +209,15 @@ class Producer:
                 numbers = channel.receive()
                 answered_us = now_us()
                 for number in numbers:
-                    sent = self._open.pop(number)
+                    sent = self._open.pop(number, None)
+                    if sent is None:
+                        continue  # given up before it was answered
                     recorder.acked(name, epoch, sent.first, sent.n, sent.due_us, sent.sent_us, answered_us)
                     on_reply((answered_us - sent.sent_us) / 1000, sent.size, "")
                 for refusal in channel.refused:
-                    sent = self._open.pop(refusal.number)
+                    sent = self._open.pop(refusal.number, None)
+                    if sent is None:
+                        continue
                     if refusal.for_good:
                         recorder.rejected(name, epoch, sent.first, sent.n)
                     else:

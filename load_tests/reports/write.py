@@ -6,7 +6,8 @@ A report is made of what is saved and can be made again at any time; each file i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -36,32 +37,37 @@ def write_reports(
         The files written, in the order of `FORMATS`.
 
     Raises:
-        LabError: An unknown format, a missing part (Jinja, Chart.js, matplotlib), no room or no permission. Files
-            written before are kept.
+        LabError: An unknown format; no room or no permission; a part (Jinja, Chart.js, matplotlib) that is not
+            installed, after all formats that do without it were written.
     """
     if unknown := sorted(set(formats) - set(FORMATS)):
         raise LabError(f"there is no report format {', '.join(unknown)}; there are {', '.join(FORMATS)}")
-    written = []
-    for name, content in _files(saved, formats):
+    written: list[Path] = []
+    missing: LabError | None = None
+    for name, make in _files(saved, formats).items():
+        try:
+            content = make()
+        except LabError as error:  # a part is not installed: the other formats do without it
+            missing = missing or error
+            continue
         _replace(folder / name, content)
         written.append(folder / name)
+    if missing:
+        raise missing
     return written
 
 
-def _files(saved: SavedComparison | SavedRun, formats: Collection[str]) -> Iterator[tuple[str, bytes]]:
-    """Each file and what is in it, made one by one so that a missing part costs only its own format."""
-    if "html" in formats:
-        yield "report.html", render_html(saved).encode()
-    if "md" in formats:
-        yield "report.md", render_markdown(saved, pictures="" if "png" in formats else None).encode()
-    if "csv" in formats:
-        yield "report.csv", render_csv(saved).encode()
-    if "json" in formats:
-        yield "report.json", render_json(saved)
-    if "png" in formats:
-        report = report_of(saved)
-        for name, draw in PICTURES.items():
-            yield name, draw(report)
+def _files(saved: SavedComparison | SavedRun, formats: Collection[str]) -> dict[str, Callable[[], bytes]]:
+    """Each file and what makes its content."""
+    pictures = "" if "png" in formats else None
+    makers: dict[str, dict[str, Callable[[], bytes]]] = {
+        "html": {"report.html": lambda: render_html(saved).encode()},
+        "md": {"report.md": lambda: render_markdown(saved, pictures=pictures).encode()},
+        "csv": {"report.csv": lambda: render_csv(saved).encode()},
+        "json": {"report.json": lambda: render_json(saved)},
+        "png": {name: partial(draw, report_of(saved)) for name, draw in PICTURES.items()},
+    }
+    return {name: make for format_ in FORMATS if format_ in formats for name, make in makers[format_].items()}
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -2,8 +2,8 @@
 
 Pure: no files, no clock. `folder.py` runs these when a run is written and whenever one is read.
 
-Histograms and ledger are held against the counts exactly where the run is whole. A run that was interrupted or broke
-down may know less: its histograms may hold fewer samples than were acknowledged or processed, and where the pipeline
+Histograms and ledger are held against the counts exactly where the run is complete. One that is partial, failed or void
+may know less: its histograms may hold fewer samples than were acknowledged or processed, and where the pipeline
 could not be asked any more the ledger has no `processed` (then `lost` says nothing, and summaries say so).
 """
 
@@ -70,7 +70,7 @@ def check_run(
 
 def _is_whole(run: Run) -> bool:
     """Whether every sample has a known fate."""
-    return run.status in ("complete", "void")
+    return run.status == "complete"
 
 
 def _demand(holds: bool, text: str) -> None:

@@ -112,8 +112,10 @@ def read_file(folder: Path, name: str) -> bytes:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
                 raise RunUnreadable(f"{shown(path)} is not a plain file; a run consists of plain files")
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                content = b"" if about.st_size > BOUNDS[name] else file.read(BOUNDS[name] + 1)
+            content = b""
+            if about.st_size <= BOUNDS[name]:
+                with os.fdopen(descriptor, "rb", closefd=False) as file:
+                    content = file.read(BOUNDS[name] + 1)
         finally:
             os.close(descriptor)
     except OSError as error:

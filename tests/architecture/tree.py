@@ -22,6 +22,7 @@ _NOT_OURS: Final = frozenset(
         ".git",
         ".hypothesis",
         ".lab",
+        "results",
         ".mypy_cache",
         ".pytest_cache",
         ".ruff_cache",

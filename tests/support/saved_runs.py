@@ -88,7 +88,8 @@ def make_run(
         events=[schema.Event(at_s, text) for at_s, text in events],
     )
     everything = {"load-00": {EPOCH: [[0, samples - 1]]}}
-    kept = subtract(parse_ledger(everything), parse_ledger(missing or {}))
+    known = {"load-00": {EPOCH: (missing or {}).get("load-00", {}).get(EPOCH, [])}}
+    kept = subtract(parse_ledger(everything), parse_ledger(known))
     ledger = {"created": everything, "acked": everything, "rejected": {}, "processed": format_ledger(kept)}
     return SavedRun(Path(run.id), run, histograms, make_series(run, middle_ms, chance), ledger)
 

@@ -41,8 +41,8 @@ def test_a_fit_tells_points_residuals_peak_and_words() -> None:
     assert found.peak_n == pytest.approx(math.sqrt(0.9 / 0.02), rel=1e-2)
     assert found.peak_rate == pytest.approx(max(point.fitted for point in found.points), rel=0.01)
     assert found.statement == (
-        "One alone does 1,000/s; 10.0% of the work cannot be done side by side;"
-        " throughput is highest at about 7, with 2,824/s."
+        "One alone does 1,000/s; 10.0 % of the work cannot be done side by side;"
+        " throughput is highest at about 7, with 2,871/s."
     )
 
 
@@ -75,7 +75,7 @@ def test_contention_alone_levels_off() -> None:
     found = fit(planted(1000, 0.25, 0))
     assert found.peak_n is None
     assert found.statement.endswith(
-        "25.0% of the work cannot be done side by side; throughput levels off towards 4,000/s."
+        "25.0 % of the work cannot be done side by side; throughput levels off towards 4,000/s."
     )
 
 
@@ -104,16 +104,16 @@ def test_a_point_that_the_law_misses_is_named() -> None:
     points[3] = (4, points[3][1] * 0.6)
     found = fit(points)
     assert not found.supported
-    assert re_matches(found, "at N = 4 the measured throughput is", "below the fitted one")
+    assert says(found, "at N = 4 the measured throughput is", "below the fitted one")
 
 
 def test_contention_and_crosstalk_that_cannot_be_told_apart_are_not_quoted() -> None:
     found = fit(planted(1000, 0.1, 0.02, most=4, sd=0.07, seed=8))
     assert not found.supported
-    assert re_matches(found, "cannot be told apart")
+    assert says(found, "cannot be told apart")
 
 
-def re_matches(found: Fit, *parts: str) -> bool:
+def says(found: Fit, *parts: str) -> bool:
     return all(part in found.statement for part in parts)
 
 

@@ -168,6 +168,15 @@ def test_a_void_baseline_fails_ratios_too(budget_of: Any) -> None:
     assert "http1" in line.note
 
 
+def test_a_comparison_that_did_not_end_never_passes(budget_of: Any) -> None:
+    comparison, runs = compared()
+    comparison.status = "partial"
+    for line in lines(
+        budget_of("[arm.http1]\nlost = 0\n[ratio.http2]\ncpu = 5"), (comparison, runs)
+    ).values():
+        assert (line.ok, line.note) == (False, "the comparison is partial")
+
+
 def test_what_was_not_measured_does_not_hold(budget_of: Any) -> None:
     comparison, runs = compared()
     runs["http2"] = [block("http2", f"{n}", absent=("visible",)) for n in range(8)]

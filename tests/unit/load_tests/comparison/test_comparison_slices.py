@@ -30,14 +30,14 @@ def series(
     columns: dict[str, Any] = {
         f"{key}_ms": [10.0 * ratio * math.exp(value) for value in noise] + drain for key in LATENCIES
     }
+    cpu: dict[str, list[float | None]] = {
+        name: [*(share * ratio * math.exp(value) for value in noise), 1.0, 1.0]
+        for name, share in (("ingest", 60.0), ("worker-1", 40.0))
+    }
     return Series(
         t_s=[float(second + 1) for second in range(seconds + 2)],
         processed_per_s=[*([1000.0] * seconds), 5.0, 0.0],
-        cpu_percent={
-            "ingest": [60.0 * ratio * math.exp(value) for value in noise] + [1.0, 1.0],
-            "worker-1": [40.0 * ratio * math.exp(value) for value in noise] + [1.0, 1.0],
-            "generator": [90.0] * (seconds + 2),
-        },
+        cpu_percent={**cpu, "generator": [90.0] * (seconds + 2)},
         **columns,
     )
 

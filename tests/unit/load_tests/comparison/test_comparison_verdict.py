@@ -45,7 +45,7 @@ def arm(n: int = 8, seed: int = 5, log: dict[str, float] | None = None, **kind: 
 @pytest.mark.parametrize(
     "kind", [{}, {"shared": 0.0}, {"disturbed": 0.05}], ids=["normal", "independent", "disturbed"]
 )
-def test_identical_arms_are_called_different_in_at_most_one_of_twenty(kind: dict[str, float]) -> None:
+def test_identical_arms_are_called_different_in_at_most_one_of_twenty(kind: dict[str, Any]) -> None:
     rng = np.random.default_rng(31)
     wrong = 0
     for seed in range(SIMULATED):
@@ -112,11 +112,11 @@ def test_one_disturbed_block_does_not_hide_or_make_a_difference() -> None:
     assert {found.verdict for found in judged(slower, base).figures} == {"worse"}
 
 
-def constant(name: str, ratio: float = 1.0) -> list[Run]:
+def constant(name: str, ratio: float = 1.0, prefix: str = "") -> list[Run]:
     """Blocks whose bytes never vary, all else noisy."""
     rng = np.random.default_rng(12)
     return [
-        block(name, f"{n:02d}", {**noise_of(rng), "wire_bytes": math.log(ratio)}) for n in range(8)
+        block(name, f"{prefix}{n:02d}", {**noise_of(rng), "wire_bytes": math.log(ratio)}) for n in range(8)
     ]  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def constant(name: str, ratio: float = 1.0) -> list[Run]:
     ],
 )
 def test_constant_figures_are_judged_sensibly(ratio: float, verdict: str, says: str) -> None:
-    noise = list(zip(constant("http1"), constant("http1"), strict=True))
+    noise = list(zip(constant("http1"), constant("http1", prefix="b"), strict=True))
     found = line(judged(constant("http2", ratio), constant("http1"), noise), "wire_bytes")
     assert found.ratio is not None
     assert found.ratio.estimate == pytest.approx(ratio, rel=1e-4)
@@ -255,6 +255,16 @@ def test_seed_and_uncommitted_changes_may_vary_from_round_to_round() -> None:
     assert line(judged(varied), "cpu").ratio
 
 
+def test_a_block_that_broke_down_need_not_know_its_setup() -> None:
+    broken = arm(log=everywhere(2))
+    broken[0] = block("http2", "00", setup={"negotiated": "", "processes": 0}, status="failed")
+    base = blocks("http1", 8, np.random.default_rng(1))
+    dead = block("http1", "dead", setup={"negotiated": ""}, status="failed")
+    pair = judged(broken, base, [*aa_pairs("http1", 6, np.random.default_rng(2)), (dead, base[0])])
+    assert line(pair, "cpu").verdict == "worse"
+    assert [each.factor for each in pair.fairness if each.differs] == ["protocol", "negotiated"]
+
+
 def test_empty_sides_blocks_on_both_sides_and_foreign_noise_are_refused() -> None:
     base = blocks("http1", 8, np.random.default_rng(1))
     with pytest.raises(LabError, match="there is no block of http2"):
@@ -266,7 +276,7 @@ def test_empty_sides_blocks_on_both_sides_and_foreign_noise_are_refused() -> Non
     with pytest.raises(
         LabError, match=r"A/A block 00-http2 is not the baseline's \(arm is http2, not http1\)"
     ):
-        judged(arm(), base, list(zip(arm(), arm(), strict=True)))
+        judged(arm(), base, list(zip(arm(), arm(prefix="b"), strict=True)))
 
 
 @pytest.mark.parametrize("confidence", [0.0, 0.3, 1.0, 95.0, math.nan])

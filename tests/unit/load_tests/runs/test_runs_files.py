@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
 
@@ -59,11 +60,21 @@ def test_a_file_over_its_bound_is_not_written(tmp_path: Path, monkeypatch: pytes
     assert not list(tmp_path.iterdir())
 
 
-def test_two_gigabytes_are_refused_before_they_are_read(tmp_path: Path) -> None:
+def test_two_gigabytes_are_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with (tmp_path / "run.json").open("wb") as file:
         file.truncate(2 << 30)  # a hole: it takes no room
+    read = []
+
+    def look(*_: object, **__: object) -> io.BytesIO:
+        read.append(1)
+        return io.BytesIO()
+
+    monkeypatch.setattr(os, "fdopen", look)
     with pytest.raises(RunUnreadable, match=r"has 2\.1 GB, more than the 17 MB"):
         read_file(tmp_path, "run.json")
+    assert not read
 
 
 def test_a_file_that_grows_while_it_is_read_is_bounded(
