@@ -2,6 +2,7 @@
 #
 #   build   makes the virtual environment from the lock (checked hashes, wheels only) and compiles the code
 #   lab     what runs: no pip, no compiler, not root, nothing to write to
+#   tools   the same, and what reports need
 #   store   Redis, not as root from its first instruction
 #
 # Requirements come before the code, so that a change of code reuses their layer.
@@ -23,6 +24,17 @@ WORKDIR /app
 ENV PATH=/opt/lab/bin:$PATH PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 NO_PROXY=* no_proxy=*
 USER lab
 CMD ["python", "-m", "control_plane", "serve"]
+
+FROM build AS build-tools
+RUN python -m pip --python /opt/lab/bin/python install --quiet --require-hashes --only-binary :all: -r /app/requirements/report.txt
+
+FROM lab AS tools
+USER root
+COPY --from=build-tools /opt/lab /opt/lab
+RUN mkdir /app/load_tests/results && chown lab:lab /app/load_tests/results
+USER lab
+ENV LAB_STATE_DIR=/app/load_tests/results/.state MPLCONFIGDIR=/tmp
+ENTRYPOINT ["python", "-m", "load_tests.compare"]
 
 # A new volume takes its owner from this folder, so the container needs neither root nor a capability to write to it
 FROM redis:8-alpine AS store

@@ -34,7 +34,8 @@ from load_tests.reports.html_page import render_html
 from load_tests.reports.markdown import render_markdown
 from load_tests.reports.records import render_csv, render_json
 from load_tests.reports.write import FORMATS, write_reports
-from load_tests.runs.folder import RESULTS, SavedComparison, SavedRun, read, resolve
+from load_tests.runs.command import results_flag
+from load_tests.runs.folder import SavedComparison, SavedRun, read, resolve
 from load_tests.runs.summary import render_comparison, render_run
 from load_tests.target.arm import parse_arms
 from metrics_core.errors import LabError
@@ -116,8 +117,20 @@ WARMUP_S = 1.0
 @click.option(
     "--format", "formats", multiple=True, type=click.Choice(list(FORMATS)), help="only these reports [all]"
 )
-@click.option("--results", default=RESULTS, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
-              help="where runs are kept [load_tests/results]")  # fmt: skip
+@click.option(
+    "--publish",
+    "publish_in",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="write the document of results of these comparisons there, with a report of each",
+)
+@click.option(
+    "--stdout",
+    "to_stdout",
+    type=click.Choice(["html", "md", "csv", "json"]),
+    help="print this report, everything else to standard error",
+)
+@results_flag
 def compare(
     names: tuple[str, ...],
     arms: str | None,

@@ -12,7 +12,9 @@ from lab_runtime.env import PUBLISHED_PORTS, VARIABLES
 from tests.architecture.tree import PACKAGES, ROOT
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+ALL: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+SERVICES: Final = {name: service for name, service in ALL.items() if "profiles" not in service}
+TOOLS: Final = {name: service for name, service in ALL.items() if "profiles" in service}
 LASTING: Final = sorted(set(SERVICES) - {"url"})
 LIMIT_MB: Final = 1024
 SET_IN_CONTAINERS: Final = {
@@ -33,11 +35,12 @@ def defaults(text: object) -> str:
 def test_the_lab_is_all_there() -> None:
     parts = {"redis", "ingest", "worker", "fanout", "pipeline_b", "fleet", "dashboard", "url"}
     assert set(SERVICES) == parts
+    assert set(TOOLS) == {"compare"}
 
 
 def test_both_generations_of_compose_can_read_it() -> None:
     assert "version" not in COMPOSE
-    for service in SERVICES.values():
+    for service in ALL.values():
         assert not {"container_name", "deploy", "env_file"} & set(service)
 
 
@@ -52,6 +55,18 @@ def test_a_service_is_watched_restarted_bounded_and_shut_in(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["stop_grace_period"]
     assert service["logging"]["options"]["max-size"]
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_is_run_by_hand_bounded_and_shut_in(name: str) -> None:
+    tool = TOOLS[name]
+    assert tool["profiles"] == ["tools"]
+    assert tool["restart"] == "no"
+    assert tool["network_mode"] == "none"
+    assert tool["init"] is tool["read_only"] is True
+    assert tool["cap_drop"] == ["ALL"]
+    assert tool["mem_limit"]
+    assert "ports" not in tool
 
 
 def test_the_last_service_runs_once() -> None:
@@ -119,13 +134,16 @@ def test_the_image_holds_wheels_by_hash_and_runs_as_nobody_special() -> None:
     assert [stage.split()[1] for stage in stages] == [
         "python:3.13-slim",
         "python:3.13-slim",
+        "build",
+        "lab",
         "redis:8-alpine",
     ]
     assert "--require-hashes --only-binary :all: -r /tmp/lab.txt" in stages[0]
     assert stages[0].index("requirements/lab.txt") < stages[0].index("COPY . /app"), (
         "code before requirements"
     )
-    for stage in stages[1:]:
+    assert "--require-hashes --only-binary :all: -r /app/requirements/report.txt" in stages[2]
+    for stage in (stages[1], *stages[3:]):
         users = re.findall(r"(?m)^USER (\S+)", stage)
         assert users[-1] not in ("root", "0")
 
@@ -137,5 +155,6 @@ def test_the_build_gets_the_packages_and_nothing_else() -> None:
         *PACKAGES,
         "dashboard",
         "requirements/lab.txt",
+        "requirements/report.txt",
         "LICENSE",
     }

@@ -51,6 +51,7 @@ class Stack:
         env_file.write_text("".join(f"{name}={text}\n" for name, text in (SETTINGS | ports).items()))
         names = {service: {"image": f"{self.project}-lab"} for service in (*PROCESSES, "url")}
         names["redis"] = {"image": f"{self.project}-redis"}
+        names["compare"] = {"image": f"{self.project}-tools"}
         images.write_text(json.dumps({"services": names}))  # JSON is YAML
         files = ("-f", str(ROOT / "docker-compose.yml"), "-f", str(images))
         self._command = (*compose_command(), "--env-file", str(env_file), "-p", self.project, *files)

@@ -162,6 +162,26 @@ async def test_the_ledger_balances_in_the_end(stack: Stack) -> None:
     assert found.ok, found.as_dict()
 
 
+def test_a_comparison_runs_in_a_container_of_its_own(stack: Stack) -> None:
+    stack.compose("stop")  # nothing else should run
+    arguments = (
+        "--run",
+        "http1,websocket",
+        "--rounds",
+        "3",
+        "--noise-pairs",
+        "0",
+        "--seconds",
+        "1",
+        "--rate",
+        "200",
+    )
+    said = stack.compose("run", "-T", "--rm", "compare", *arguments, "--stdout", "md", within_s=300)
+    assert "## Headline figures" in said
+    assert "nothing was lost in 6 blocks" in said
+    assert "WebSocket 13" in said
+
+
 def test_it_stops_in_order_and_leaves_nothing(stack: Stack) -> None:
     stack.compose("stop")
     for container in stack.containers(stopped=True):

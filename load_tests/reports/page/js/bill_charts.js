@@ -60,7 +60,11 @@ function entryOf(name, index) {
   return entry;
 }
 
-/** A name that leaves room for its bar. @this {any} @param {number} value */
+/**
+ * A name that leaves room for its bar.
+ * @this {any}
+ * @param {number} value
+ */
 function shortName(value) {
   const name = String(this.getLabelForValue(value));
   return name.length > 18 ? `${name.slice(0, 17)}…` : name;

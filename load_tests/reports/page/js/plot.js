@@ -125,7 +125,7 @@ export function logEnds(values) {
   const rounded = (/** @type {number} */ value, /** @type {boolean} */ up) => {
     const power = 10 ** Math.floor(Math.log10(value));
     const steps = [1, 2, 5, 10].map((part) => part * power);
-    return up ? (steps.find((step) => step >= value) ?? 10 * power) : (steps.findLast((step) => step <= value) ?? power);
+    return up ? (steps.find((step) => step >= value) ?? 10 * power) : (steps.reverse().find((step) => step <= value) ?? power);
   };
   const [min, max] = [rounded(Math.min(...known), false), rounded(Math.max(...known), true)];
   return min < max ? { min, max } : { min: min / 2, max: max * 2 };

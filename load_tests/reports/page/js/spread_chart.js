@@ -39,7 +39,7 @@ export function startSpread(points) {
     plugins: {
       tooltip: {
         callbacks: {
-          label: ({ raw }) => `${raw.block}: ${threeDigits(raw.value)} ${unitOf()}`,
+          label: (/** @type {any} */ { raw }) => `${raw.block}: ${threeDigits(raw.value)} ${unitOf()}`,
         },
       },
     },

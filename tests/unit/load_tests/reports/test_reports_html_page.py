@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from load_tests.reports import html_page
 from load_tests.reports.html_page import in_json, in_script, render_html
 from load_tests.runs.folder import SavedComparison, SavedRun
 from metrics_core.errors import LabError
@@ -135,6 +134,6 @@ def test_arms_without_blocks_costs_or_clocks_make_a_page() -> None:
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html_page.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(LabError, match="chartkick, which is not installed"):
         render_html(make_run())
