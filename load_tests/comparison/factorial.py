@@ -173,7 +173,9 @@ def _note(
                 f" {judgement.times(ratio)} as large a factor over memory as over Redis"
             )
         if verdict == "tie":
-            return f"{figure.title}: the two factors simply multiply, to within {judgement.furthest(ratio)}"
+            apart = judgement.furthest(ratio)
+            within = "" if apart == "0 %" else f", to within {apart}"
+            return f"{figure.title}: the two factors simply multiply{within}"
         return f"{figure.title}, whether the two factors simply multiply: {text}"
     change, whichever = _CHANGE[factor]
     if not called:

@@ -29,6 +29,9 @@ LEAST: Final = 1.01
 _TIMES_FROM: Final = 1.75
 """From here on a range reads as "2.1 to 2.4 times", below as percent."""
 
+_WIDE: Final = 20.0
+"""An interval whose ends are further apart than this factor is told by its nearer end, or by no end at all."""
+
 
 def resolution(figure: Figure) -> float:
     """How finely a ratio of two values of a figure can be known, on the log scale.
@@ -79,6 +82,8 @@ def span(ratio: Ratio, long: bool = False) -> str:
     low, high = amount(ratio.low, long), amount(ratio.high, long)
     if low == high:
         return low
+    if ratio.low > 0 and ratio.high / ratio.low > _WIDE and not ratio.low < 1 < ratio.high:
+        return f"at least {low}" if ratio.low > 1 else f"at most {high}"
     if "times" in low + high:
         return f"{times(ratio)} as {'long' if long else 'much'}"
     if ratio.low < 1 < ratio.high or "the same" in (low, high):
@@ -114,7 +119,8 @@ def note(
         return text
     if verdict == "tie":
         apart = furthest(ratio)
-        return "the same" if apart == "0 %" else f"at most {apart} apart: inside the noise"
+        why = "practically the same" if floor is None else "inside the noise"
+        return "the same" if apart == "0 %" else f"at most {apart} apart: {why}"
     if excludes_one and floor and floor > 1 and max(ratio.estimate, 1 / ratio.estimate) <= floor:
         return (
             f"this machine is too noisy to say: {text} here, but identical arms are up to {percent(floor)}"
@@ -122,6 +128,10 @@ def note(
         )
     if excludes_one and clear_of > 1:
         return f"{text} here, but only what lies beyond {percent(clear_of)} is called a difference"
+    if ratio.low * _WIDE < 1 < ratio.high / _WIDE:
+        much = "long" if long else "much"
+        both = f"a {_WIDE:.0f}th and {_WIDE:.0f} times as {much} would both look like this"
+        return f"this machine is too noisy to say: {both}"
     anything = (
         text if text.startswith("from ") else f"from {amount(ratio.low, long)} to {amount(ratio.high, long)}"
     )

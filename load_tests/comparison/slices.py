@@ -122,10 +122,8 @@ def _judge_all(
 
 
 def _too_short(first: Array, second: Array) -> str:
-    return (
-        f"not measured: too short, with {min(len(first), len(second))} slices of {SLICE_S:.0f} s that have a value;"
-        f" at least {MIN_SLICES} of each run are needed"
-    )
+    fewest = min(len(first), len(second))
+    return f"not measured: too short, with {fewest} of the {MIN_SLICES} slices of {SLICE_S:.0f} s that each run needs"
 
 
 def _judge(line: FigureVerdict, first: Array, second: Array, alpha: float, seed: int) -> None:

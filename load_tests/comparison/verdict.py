@@ -5,6 +5,10 @@ measured to the end; leaving out one side alone would compare different moments.
 figures of the pair together, so `confidence` is also the share of identical pairs in which no figure is called
 different.
 
+What that gives (simulated: nine figures, six A/A pairs, sd of a round's log ratio 4 %, confidence 95 %): with eight
+rounds, 1 to 3 of 100 identical pairs are called different, and a true difference of 10 % is found in 92 of 100; with
+five rounds in 55, with three in 8. Where 8 % of all blocks are disturbed, eight rounds find it in 37.
+
 Refused with a `LabError`, since no figure could mean anything: an empty side, blocks of one arm that were asked for
 different things (only the seed may change from round to round), one block on both sides, A/A blocks that are not the
 baseline's.

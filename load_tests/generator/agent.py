@@ -76,6 +76,7 @@ class Report(Struct):
         done: Number of the last phase that all of its producers went through.
         portion: What was recorded since the last report.
         cpu_s: Processor time of this process in the measured part so far.
+        seconds: How long that part has lasted in this process.
         wire: What its connections carried in the measured part: the fields of `SocketCount`, added up.
         connections: How many it opened since the start.
         handshake_bytes: What opening and closing them costs, as IP packets.
@@ -91,6 +92,7 @@ class Report(Struct):
     done: int = 0
     portion: Portion = field(default_factory=Portion)
     cpu_s: float = 0.0
+    seconds: float = 0.0
     wire: list[int] = field(default_factory=list)
     connections: int = 0
     handshake_bytes: int = 0
@@ -132,8 +134,8 @@ class Agent:
         self._running: set[str] = set()
         self._done = 0
         self._problem = ""
-        self._cpu_before_s = 0.0
-        self._cpu_s = 0.0
+        self._cpu_before_s = self._begun_s = 0.0
+        self._cpu_s = self._seconds = 0.0
         self._wire = [0, 0, 0, 0]
         self.observer = Observer(target.feed_url, target.token, self._on_snapshot)
         self.observer.start()
@@ -191,7 +193,7 @@ class Agent:
                 producer.take_wire()
                 producer.unseen.clear()
             self.recorder.start(phase.start_us)
-            self._cpu_before_s = time.process_time()
+            self._cpu_before_s, self._begun_s = time.process_time(), time.monotonic()
         self._phase = phase
         self._new_phase.set()
         self._new_phase.clear()
@@ -243,6 +245,7 @@ class Agent:
             self._done,
             self.recorder.take(),
             self._cpu_s,
+            self._seconds,
             list(self._wire),
             sum(producer.connections for producer in self._producers.values()),
             sum(producer.handshake_bytes for producer in self._producers.values()),
@@ -257,6 +260,7 @@ class Agent:
         if self._phase is None or self._phase.number != MEASURED or self._done == MEASURED:
             return
         self._cpu_s = time.process_time() - self._cpu_before_s
+        self._seconds = time.monotonic() - self._begun_s
         for producer in self._producers.values():
             for count in producer.take_wire():
                 self._wire = [a + b for a, b in zip(self._wire, as_list(count), strict=True)]

@@ -23,10 +23,12 @@ from load_tests.runs.schema import Event, Plan
 from load_tests.target.cost import ProcessMeter, RedisMeter
 from load_tests.target.target import Target
 from metrics_core.errors import LabError
+from metrics_core.intervals import IntervalSet
 from metrics_core.ledger import Ledger, count, subtract
 
 CONNECTED_WITHIN_S: Final = 20.0
 SETTLED_WITHIN_S: Final = 20.0
+SETTLED_AFTER_STOP_S: Final = 5.0  # somebody waits for the end
 REPORTS_WITHIN_S: Final = 5.0
 LEAD_S: Final = 0.1  # from the order to start to the start: every agent has it by then
 _LOOK_AGAIN_S: Final = 0.05
@@ -57,6 +59,7 @@ class Coordinator:
         reasons: What went wrong.
         started_at_us: Start of the measured part; 0: it never started.
         measured_s: How long it lasted, drain included.
+        cpu_s: Processor time of this process meanwhile, where no agent reports it.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Coordinator:
         self.events: list[Event] = []
         self.started_at_us = 0
         self.measured_s = 0.0
+        self.cpu_s = 0.0
         self.finished = False
 
     def on_report(self, value: Any) -> None:
@@ -102,42 +106,54 @@ class Coordinator:
             self.pipeline.check_ready()
             if self.plan.warmup_s > 0:
                 self._run_phase(WARM_UP, self.plan.warmup_s, "steady", "warming up")
-                self._until_processed(self._made_so_far(), "the warm-up")
+                self._until_processed(self._made_so_far(), "samples of the warm-up")
             self._measure()
             self.finished = True
-        except (Broken, PipelineSilent) as error:
+        except Broken as error:
             self.reasons.append(str(error))
+            self.stop_early()
+        except PipelineSilent as error:
+            self.reasons.append(str(error))
+            self._memory_gone()
         finally:
             if self._own_observer:
                 self.observer.stop()
 
+    def _memory_gone(self) -> None:
+        """Where a store was memory and its process has ended, nothing is held any more: that much is known."""
+        in_memory = self.target.store == "memory" and self.target.own_lab
+        if self.started_at_us and in_memory and set(self.processes.gone) >= set(self.target.processes):
+            self.processed = {}
+
     def _measure(self) -> None:
+        self.processed = None  # of the warm-up
         self.pipeline.begin()
         self.redis.begin()
         self.processes.begin()
         self.started_at_us = now_us() + int(LEAD_S * 1e6)
-        begun_s = time.monotonic()
+        begun_s, cpu_before_s = time.monotonic(), time.process_time()
         self.sampler.start(self.started_at_us)
         try:
             self._run_phase(MEASURED, self.plan.duration_s, self.plan.shape, "measuring")
-            acked = self.acked()
-            self._until_processed(acked, "acknowledged samples")
+            self._until_processed(self.acked(), "acknowledged samples")
         finally:
             self.processes.look()
             self.measured_s = time.monotonic() - begun_s
+            if self._own_observer:
+                self.cpu_s = time.process_time() - cpu_before_s
             self.sampler.stop()
 
     def stop_early(self) -> None:
-        """Keep what was measured: look once more at everything that answers."""
-        if self.started_at_us and not self.measured_s:
-            self.processes.look()
-            self.measured_s = max(0.001, (now_us() - self.started_at_us) / 1e6)
-            self.sampler.stop()
-        if self.started_at_us and self.processed is None:
-            try:
-                self.processed = self.pipeline.ledger()
-            except PipelineSilent as error:
-                self.reasons.append(str(error))
+        """Keep what was measured. What is acknowledged may be on its way still: it is not lost for that."""
+        if not self.started_at_us or self.finished:
+            return
+        self.processed = None
+        try:
+            if not self._until_processed(self.acked(), "acknowledged samples", SETTLED_AFTER_STOP_S):
+                self.processed = None
+        except PipelineSilent as error:
+            self.reasons.append(str(error))
+            self._memory_gone()
 
     def _run_phase(self, number: int, duration_s: float, shape: str, words: str) -> None:
         start_us = now_us() + int(LEAD_S * 1e6)
@@ -179,8 +195,6 @@ class Coordinator:
             gevent.sleep(_LOOK_AGAIN_S)
 
     def _made_so_far(self) -> Ledger:
-        from metrics_core.intervals import IntervalSet
-
         return {
             name: {report.epoch: IntervalSet([(0, next_seq - 1)])}
             for report in self.reports.values()
@@ -192,25 +206,27 @@ class Coordinator:
         """The identities that were acknowledged in the measured part."""
         return self.total.ledgers["acked"]
 
-    def _until_processed(self, wanted: Ledger, what: str) -> None:
-        """Until the pipeline's ledger holds them, or no more of them for a while: then they are lost."""
-        deadline_s = time.monotonic() + SETTLED_WITHIN_S
+    def _until_processed(self, wanted: Ledger, what: str, within_s: float = SETTLED_WITHIN_S) -> bool:
+        """Until the pipeline's ledger holds them, or no more of them for a while: then they are lost.
+
+        Returns:
+            Whether that is known; False where they still came at the end.
+        """
+        deadline_s = time.monotonic() + within_s
         left, same_since_s = -1, time.monotonic()
         while True:
             self.processed = self.pipeline.ledger()
             missing = count(subtract(wanted, self.processed))
             self.processes.look()
             if not missing:
-                return
+                return True
             waiting = self.observer.newest.backlog.waiting if self.observer.newest else 0
             if missing != left:
                 left, same_since_s = missing, time.monotonic()
             elif time.monotonic() - same_since_s > 2.0 and not waiting:
-                return  # nothing comes any more: the ledger of the run will name them
+                return True  # nothing comes any more: the ledger of the run will name them
             if time.monotonic() > deadline_s:
-                self.reasons.append(
-                    f"{missing} samples of {what} were not processed within {SETTLED_WITHIN_S:.0f} s"
-                )
-                return
+                self.reasons.append(f"{missing} {what} were not processed within {within_s:.0f} s")
+                return False
             self._tell({"phase": "settling", "done": 0.0, "waiting": missing})
             gevent.sleep(_LOOK_AGAIN_S)

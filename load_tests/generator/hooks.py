@@ -59,7 +59,7 @@ class Session:
         self._agent: Agent | None = None
         self._lead: Coordinator | None = None
         self._leading: Any = None
-        self._number = 0
+        self._number, self._turns = 0, 1
         self._run: Run | None = None
         register: Any = self._runner.register_message
         if self._has_users:
@@ -70,14 +70,22 @@ class Session:
     # -- in processes with users ---------------------------------------------------------------------------------------
 
     def next_number(self) -> int:
-        """Number of the next producer, over all processes."""
-        number: int = self._number * self._workers() + max(0, self._runner.worker_index)
+        """Number of the next producer, over all processes: they take turns, so that the numbers have no gaps."""
+        number: int = self._number * self._turns + max(0, self._runner.worker_index)
         self._number += 1
         return number
 
-    def _workers(self) -> int:
+    def _agents(self) -> int:
+        """How many processes have users; a master also tells its workers how many take turns with numbers.
+
+        Locust's `--expect-workers` says neither: more may have come, and one that comes again gets a new index.
+        """
         options = self._environment.parsed_options
-        return max(1, options.expect_workers) if isinstance(self._runner, WorkerRunner) else 1
+        if isinstance(self._runner, MasterRunner):
+            options.turns = max(1, self._runner.worker_index_max)
+            return max(1, self._runner.worker_count)
+        self._turns = max(1, getattr(options, "turns", 1)) if isinstance(self._runner, WorkerRunner) else 1
+        return 1
 
     def serve(self, number: int) -> None:
         """Be producer `number`."""
@@ -107,8 +115,9 @@ class Session:
         """A test starts (in the web UI: again)."""
         options = self._environment.parsed_options
         try:
+            agents = self._agents()
             target = target_of(options, self._arm)
-            plan = plan_of(options, target, max(1, options.num_users or 1))
+            plan = plan_of(options, target, max(1, options.num_users or 1), agents)
         except LabError as error:
             self._give_up(str(error))
             return
@@ -119,7 +128,6 @@ class Session:
             self._agent = Agent(target, plan, name, self._send_report, self._on_reply)
         if self._leads:
             observer = self._agent.observer if self._agent else None
-            agents = self._runner.worker_count if isinstance(self._runner, MasterRunner) else 1
             self._lead = Coordinator(target, plan, agents, self._send_phase, observer, self._tell)
             self._leading = gevent.spawn(self._lead_to_the_end)
 
@@ -134,8 +142,11 @@ class Session:
         assert self._lead is not None
         self._lead.run()
         self._finish(interrupted=False)
-        options = self._environment.parsed_options
-        if options.headless:
+        self._end()
+
+    def _end(self) -> None:
+        """End the process, or, with a web UI, the test: the next one may go better."""
+        if self._environment.parsed_options.headless or not self._leads:
             self._runner.quit()
         else:
             self._runner.stop()
@@ -146,11 +157,12 @@ class Session:
             self._leading.kill()
             if self._agent is not None:
                 self._lead.on_report(msgspec.to_builtins(self._agent.take_report(), str_keys=True))
-            self._lead.stop_early()
-            self._finish(interrupted=True)
         if self._agent is not None:
             agent, self._agent = self._agent, None
             agent.close()
+        if self._lead is not None and self._leading is not gevent.getcurrent():
+            self._lead.stop_early()
+            self._finish(interrupted=True)
 
     def _finish(self, interrupted: bool) -> None:
         lead, self._lead = self._lead, None
@@ -182,7 +194,7 @@ class Session:
         self._tell({"phase": "failed", "done": 1.0, "error": text})
         if not self._environment.parsed_options.tell:
             print(f"load: {text}", flush=True)
-        gevent.spawn_later(0.05, self._runner.quit)
+        gevent.spawn_later(0.05, self._end)
 
     _last_told_s = 0.0
 

@@ -41,13 +41,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--tell", help="file descriptor for progress, one JSON object a line", **hidden)
 
 
-def plan_of(options: Any, target: Target, producers: int) -> Plan:
+def plan_of(options: Any, target: Target, producers: int, generators: int = 1) -> Plan:
     """The plan of a run.
 
     Args:
         options: Locust's parsed options.
         target: What is loaded.
         producers: Locust users.
+        generators: Locust processes that have them.
 
     Raises:
         ConfigError: An option holds what it may not hold.
@@ -75,7 +76,7 @@ def plan_of(options: Any, target: Target, producers: int) -> Plan:
         duration_s=duration_s,
         warmup_s=options.warmup,
         seed=options.seed,
-        generators=max(1, getattr(options, "expect_workers", 1) if getattr(options, "master", False) else 1),
+        generators=generators,
     )
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from lab_runtime.process import now_us
+from load_tests.generator.agent import DRAIN_S
 from load_tests.generator.coordinator import Coordinator
+from load_tests.generator.pipeline import PipelineSilent
 from load_tests.runs.checks import quantiles_of
 from load_tests.runs.folder import write_run
 from load_tests.runs.machine import describe, versions
@@ -116,8 +118,6 @@ def _processed_histogram(
     lead: Coordinator, counts: Counts, histograms: dict[str, Histogram], reasons: list[str]
 ) -> int:
     """Add the clock *processed*; gives how many samples of other producers are in it."""
-    from load_tests.generator.pipeline import PipelineSilent
-
     if lead.processed is None:
         return 0
     try:
@@ -147,8 +147,8 @@ def _clocks(histograms: dict[str, Histogram]) -> dict[str, Clock]:
 
 
 def _generator(lead: Coordinator, histograms: dict[str, Histogram], locust: tuple[int, int]) -> Generator:
-    seconds = lead.measured_s or 1.0
-    shares = [100 * report.cpu_s / seconds for report in lead.reports.values()] or [0.0]
+    shares = [100 * report.cpu_s / report.seconds for report in lead.reports.values() if report.seconds]
+    shares.append(100 * lead.cpu_s / (lead.measured_s or 1.0))
     late = histograms.get("lateness", Histogram()).quantiles_us((0.5, 0.99))
     return Generator(
         round(max(shares), 2),
@@ -175,6 +175,22 @@ def _status(
         return "partial"
     if reasons or not lead.finished:
         return "failed"
+    void = _generator_limits(generator)
+    if void:
+        reasons += void
+        return "void"
+    if counts.unanswered:
+        reasons.append(
+            f"{counts.unanswered} of {counts.created} samples got no answer within {DRAIN_S:.0f} s of the last send: "
+            "latencies are known of the others only"
+        )
+        return "failed"
+    return "complete"
+
+
+def _generator_limits(generator: Generator) -> list[str]:
+    """What the generator could not do, so that it was measured instead of the pipeline."""
+    reasons = []
     if generator.lateness_p50_ms > LATE_LIMIT_MS:
         reasons.append(
             f"the generator was late by {generator.lateness_p50_ms:.1f} ms (median; {LATE_LIMIT_MS:g} may be): "
@@ -185,7 +201,7 @@ def _status(
             f"the generator used {generator.cpu_percent:.0f} % of a core ({CPU_LIMIT_PERCENT:.0f} may be): "
             "it may be the limit; lower the rate or use more generator processes"
         )
-    return "void" if reasons else "complete"
+    return reasons
 
 
 def _setup(lead: Coordinator, foreign: int) -> Setup:

@@ -28,6 +28,7 @@ from load_tests.wire.packets import SocketCount, closing_bytes, read
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
 MOST_UNSEEN: Final = 200_000  # sends that no snapshot showed yet; beyond it the oldest are given up
+_HELD_S: Final = 0.001  # a write that takes longer waited for the peer, not for this process
 
 ChannelMaker = Callable[[], Channel]
 OnReply = Callable[[float, int, str], None]
@@ -59,20 +60,23 @@ class Wall:
         self.start_s = time.monotonic() + (start_us - now_us()) / 1e6
 
 
-class _LockedSocket:
-    """A socket on which two greenlets write whole messages."""
+class OrderedSocket:
+    """A socket on which two greenlets write whole messages, in the order in which they asked to."""
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
         self._lock = RLock()
+        self._unwritten: deque[bytes] = deque()  # a lock alone may let the second one come first
         self.recv = sock.recv
         self.close = sock.close
         self.getsockopt = sock.getsockopt
         self.fileno = sock.fileno
 
     def sendall(self, data: bytes) -> None:
+        self._unwritten.append(data)
         with self._lock:
-            self._sock.sendall(data)
+            while self._unwritten:
+                self._sock.sendall(self._unwritten.popleft())
 
 
 class Producer:
@@ -104,6 +108,8 @@ class Producer:
         self._open: dict[int, Sent] = {}  # sent and not answered, by the channel's number
         self._number = 0
         self._changed = Event()  # an answer came, or the connection broke
+        self._held_until_s = 0.0  # until then the pipeline took nothing: what was due is not late by our fault
+        self._closed = False
         self._closed_counts: list[SocketCount] = []
         self._counted: SocketCount | None = None
         self.unseen: deque[Sent] = deque()  # not yet shown by a snapshot
@@ -118,7 +124,7 @@ class Producer:
             OSError, ReplyError: It cannot be had.
         """
         channel = self._connect()
-        channel.sock = _LockedSocket(channel.sock)  # type: ignore[assignment]
+        channel.sock = OrderedSocket(channel.sock)  # type: ignore[assignment]
         self._channel, self._number, self._open = channel, 0, {}
         self.connections += 1
         self._counted = read(channel.sock)
@@ -127,7 +133,8 @@ class Producer:
         self._reader = gevent.spawn(self._read, channel)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and make no other."""
+        self._closed = True
         if self._channel is not None:
             self._let_go(self._channel)
         if self._reader is not None:
@@ -139,21 +146,28 @@ class Producer:
         Args:
             moments: When each send is meant to happen, s after the start.
             wall: The start.
-            give_up_s: When to stop waiting, s after the start; what is open then counts as unanswered.
+            give_up_s: When to stop, s after the start; what is open then, and what could not even be sent yet,
+                counts as unanswered.
         """
         pacer, recorder, bodies = self._pacer, self._recorder, self.bodies
         deadline_s = wall.start_s + give_up_s
         try:
             for at_s in moments:
                 moment_s = wall.start_s + at_s
-                if moment_s > time.monotonic():
-                    pacer.wait_until(moment_s)
-                    recorder.late(int((time.monotonic() - moment_s) * 1e6))
+                pacer.wait_until(moment_s)
+                came_s = time.monotonic()
+                if self._closed:
+                    return
+                if moment_s >= self._held_until_s:
+                    recorder.late(int((came_s - moment_s) * 1e6))
                 due_us = wall.start_us + int(at_s * 1e6)
                 first = bodies.next_seq
-                body = bodies.next(due_us)
                 recorder.created(bodies.name, bodies.epoch, first, bodies.batch, due_us)
-                self._send(body, first, due_us, deadline_s)
+                if came_s < deadline_s:
+                    self._send(bodies.next(due_us), first, due_us, deadline_s)
+                else:
+                    bodies.next_seq += bodies.batch
+                    recorder.unanswered(bodies.batch)
             while self._open and self._wait(deadline_s):
                 pass
         finally:
@@ -164,7 +178,7 @@ class Producer:
         while True:
             channel = self._channel
             if channel is None:
-                if time.monotonic() + pause_s > deadline_s:
+                if self._closed or time.monotonic() + pause_s > deadline_s:
                     self._recorder.unanswered(self.bodies.batch)
                     return
                 try:
@@ -173,22 +187,29 @@ class Producer:
                     self._recorder.failed(_in_words(error))
                     gevent.sleep(pause_s)
                     pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+                self._held_until_s = time.monotonic()
                 continue
             sent = Sent(first, self.bodies.batch, due_us, now_us(), len(body))
             self._open[self._number] = sent  # before the write: the answer may come while it still blocks
+            begun_s = time.monotonic()
             try:
                 went_out = channel.send(body)
             except OSError as error:
                 self._broke(channel, error)  # counts it among what was open
                 return
+            ended_s = time.monotonic()
             if went_out:
+                if ended_s - begun_s > _HELD_S:
+                    self._held_until_s = ended_s
                 self._number += 1
                 if len(self.unseen) >= MOST_UNSEEN:
                     self.unseen.popleft()
                 self.unseen.append(sent)
                 return
             del self._open[self._number]
-            if not self._wait(deadline_s):
+            in_time = self._wait(deadline_s)
+            self._held_until_s = time.monotonic()
+            if not in_time:
                 self._recorder.unanswered(self.bodies.batch)
                 return
 

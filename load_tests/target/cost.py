@@ -27,7 +27,7 @@ class Usage(Struct, frozen=True):
     """A process so far: processor time in s, context switches; resident memory in bytes now.
 
     Attributes:
-        exact_s: User and system time together, as exact as the machine tells.
+        exact_s: User and system time together, as exact as the machine tells; never goes back.
         user_s, system_s: In ticks.
     """
 
@@ -40,27 +40,27 @@ class Usage(Struct, frozen=True):
 
 
 def usage(process: psutil.Process) -> Usage | None:
-    """What a process used so far; None where it is gone."""
+    """What a process used so far; None where it is gone, if only its parent has not noticed yet."""
     try:
         with process.oneshot():
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
             times, rss_bytes = process.cpu_times(), process.memory_info().rss
             switches = process.num_ctx_switches()
-        exact_s = _scheduled_s(process.pid)
-        if exact_s is None:
-            exact_s = times.user + times.system
+        exact_s = max(_scheduled_s(process.pid), times.user + times.system)
         return Usage(exact_s, times.user, times.system, rss_bytes, switches.voluntary, switches.involuntary)
     except psutil.Error:
         return None
 
 
-def _scheduled_s(pid: int) -> float | None:
-    """Time on a processor of all threads that live, s; None where the kernel does not tell."""
+def _scheduled_s(pid: int) -> float:
+    """Time on a processor of all threads that live (ticks count those that ended, too), s; 0: it is not told."""
     total = 0
     try:
         for task in (_PROC / str(pid) / "task").iterdir():
             total += int((task / "schedstat").read_text().split(" ", 1)[0])
     except (OSError, ValueError):
-        return None
+        return 0.0
     return total / 1e9
 
 
@@ -85,7 +85,7 @@ class ProcessMeter:
 
     def begin(self) -> None:
         """Start the bill."""
-        self._highest = {}
+        self._highest, self._last = {}, {}
         self.look()
         self._first = dict(self._last)
 

@@ -1,14 +1,14 @@
-"""The report in a real browser, opened from disk: looks, choices, themes, paper, and that it asks nobody for anything."""
+"""The report in a real browser, opened from disk: looks, choices, themes, paper, and no request at all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from load_tests.reports.html_page import render_html
+from load_tests.runs.folder import SavedComparison, SavedRun
 from tests.browser.conftest import OpenPage
 from tests.browser.test_page_layouts import OVERLAPS, violations
 from tests.support.saved_runs import EPOCH, make_comparison, make_run
@@ -17,6 +17,8 @@ EVIL = "<img src=x onerror=alert(1)>"
 LOST = {"load-00": {EPOCH: [[12, 17]]}, EVIL: {EPOCH: [[3, 3]]}}
 STOPPED = [(2.0, f"worker-1 stopped {EVIL}"), (4.0, "worker-1 goes on")]
 
+CLOSED = "details:not([open]) > :not(summary), select, script, style"
+OVERLAPPING = OVERLAPS.replace("details:not([open]) > dl", CLOSED)
 TOO_WIDE = """() => {
   const wide = document.documentElement.scrollWidth > innerWidth ? ["the page"] : [];
   for (const element of document.querySelectorAll(".card, .tools, .facts, .method, .pairs, .squares, .charts")) {
@@ -35,7 +37,7 @@ SCRIPT = "document.getElementById('{}').toDataURL()"
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of reports on disk."""
     folder = tmp_path_factory.mktemp("reports")
-    saved = {
+    saved: dict[str, SavedComparison | SavedRun] = {
         "lossy": make_comparison(
             (f"http1:{EVIL}", "websocket"), missing=LOST, events=STOPPED, findings=[EVIL]
         ),
@@ -98,9 +100,10 @@ def test_layout(
     pages: dict[str, str], open_page: OpenPage, watch: Watch, name: str, width: int, height: int, scheme: str
 ) -> None:
     page = drawn(open_page(pages[name], width=width, height=height, color_scheme=scheme, prepare=watch))
+    assert CLOSED in OVERLAPPING
     assert page.evaluate(TOO_WIDE) == []
     assert page.evaluate(BLANK) == []
-    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(OVERLAPPING) == []
     assert violations(page) == []
 
 
@@ -163,7 +166,7 @@ def test_paper_is_light_and_has_no_controls(pages: dict[str, str], open_page: Op
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate(SCRIPT.format("latency-chart")) != dark
     assert page.evaluate(TOO_WIDE) == []
-    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(OVERLAPPING) == []
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.emulate_media(media="screen")
     expect(page.locator("html")).not_to_have_attribute("data-theme", "light")

@@ -93,6 +93,18 @@ def test_wide_intervals_keep_both_ends() -> None:
     )
 
 
+def test_a_tie_is_not_put_down_to_noise_that_was_not_measured() -> None:
+    assert note("tie", Ratio(1.0, 0.98, 1.04), None) == "at most 4 % apart: practically the same"
+
+
+def test_very_wide_intervals_are_told_without_false_precision() -> None:
+    assert span(Ratio(0.005, 0.0001, 0.2), long=True) == "at most 0.2 times as long"
+    assert span(Ratio(9.0, 1.2, 80.0)) == "at least 20 % more"
+    assert note("too noisy", Ratio(0.9, 0.0002, 4992.0), None) == (
+        "this machine is too noisy to say: a 20th and 20 times as much would both look like this"
+    )
+
+
 def test_small_percentages_keep_a_digit() -> None:
     assert [percent(ratio) for ratio in (1.004, 0.996, 1.04, 1.0, 1.0004)] == [
         "0.4 %",

@@ -129,7 +129,7 @@ def test_short_runs_are_too_short() -> None:
     pair = judged(saved("http1", 19), saved("http2", 60, ratio=5, seed=2))
     found = line(pair, "processed_p50")
     assert (found.verdict, found.ratio) == ("not measured", None)
-    assert "too short, with 3 slices of 5 s" in found.note
+    assert "too short, with 3 of the 4 slices of 5 s" in found.note
     assert line(judged(saved("http1", 20), saved("http2", 20, ratio=5, seed=2)), "cpu").verdict == "worse"
 
 
@@ -161,7 +161,10 @@ def test_a_clock_that_one_run_lacks_is_not_measured() -> None:
 
 def test_an_empty_series_is_too_short() -> None:
     run, _ = saved("http2", seed=2)
-    assert "too short, with 0 slices" in line(judged(saved("http1"), (run, Series())), "processed_p50").note
+    assert (
+        "too short, with 0 of the 4 slices"
+        in line(judged(saved("http1"), (run, Series())), "processed_p50").note
+    )
 
 
 def test_the_same_run_twice_is_refused() -> None:

@@ -169,6 +169,17 @@ def test_intervals_hold_as_often_as_they_say(kind: str, n: int) -> None:
     assert held >= 0.93 * SIMULATED  # 95 % less two standard errors of the simulation
 
 
+def test_intervals_of_few_quiet_rounds_are_as_wide_as_the_t_interval_of_their_mean() -> None:
+    rng = np.random.default_rng(23)
+    widths, expected = [], []
+    for seed in range(200):
+        rounds = rng.normal(0, 0.04, 5)
+        found = paired_interval(rounds, 0.05, seed)
+        widths.append(found.high - found.low)
+        expected.append(2 * 2.776 * rounds.std(ddof=1) / math.sqrt(5))
+    assert 0.97 < np.mean(widths) / np.mean(expected) < 1.15
+
+
 def test_unpaired_intervals_hold_as_often_as_they_say() -> None:
     rng = np.random.default_rng(21)
     intervals = [

@@ -89,7 +89,7 @@ def test_a_loss_is_the_first_line_of_the_page(page: str) -> None:
     lossy = render_html(make_run(missing={"load-00": {EPOCH: [[12, 18]]}}))
     body = lossy.partition("<body>")[2].lstrip()
     assert body.startswith(
-        '<p class="loss" id="loss"><b aria-hidden="true">!</b> 7 samples were acknowledged and then lost'
+        '<p class="loss" id="loss" role="alert"><b aria-hidden="true">!</b> 7 samples were acknowledged and then lost'
     )
 
 
