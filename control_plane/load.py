@@ -14,6 +14,7 @@ import redis
 from msgspec.structs import replace as replaced
 from rich.console import Console
 
+from control_plane.events import FILE_NAME
 from control_plane.settings import ROOT, Settings, read_dotenv
 from control_plane.state import LabRecord, find, read_record
 from lab_runtime import valkey
@@ -212,6 +213,7 @@ def running_target(arm: Arm, record: LabRecord, settings: Settings) -> Target:
         ingest_processes=sum(name.startswith("ingest") for name in names),
         revision=revision(ROOT),
         disk=str(settings.state_dir / record.run) if on_a else "",
+        events_file=str(settings.state_dir / record.run / FILE_NAME),
     )
 
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from load_tests.runs.folder import SavedRun, read_run
+from load_tests.target.rig import end_with_parent
 from load_tests.target.target import Target
 from metrics_core.errors import LabError
 
@@ -63,11 +64,11 @@ def measure(target: Target, load: Load, folder: Path, tell: Tell) -> SavedRun:
     with NamedTemporaryFile("wb", prefix="lab-target-", suffix=".json") as file:
         file.write(msgspec.json.encode(target))
         file.flush()
-        reader, writer = os.pipe()
         try:
             log = (folder / "locust.log").open("wb")
         except OSError as error:
             raise LabError(f"{folder}: cannot keep a run there ({error.strerror})") from None
+        reader, writer = os.pipe()
         with log, _child(_command(target, load, folder, file.name, writer), writer, log) as child:
             problem = _follow(child, reader, tell)
     if problem:
@@ -115,6 +116,7 @@ def _child(command: list[str], writer: int, log: Any) -> Iterator[subprocess.Pop
         stderr=log,
         pass_fds=(writer,),
         start_new_session=True,  # Ctrl-C reaches it through us, once
+        preexec_fn=end_with_parent,
     )
     os.close(writer)
     try:
@@ -141,10 +143,8 @@ def _follow(child: subprocess.Popen[bytes], reader: int, tell: Tell) -> str:
             child.wait(_ENDS_WITHIN_S)
         except KeyboardInterrupt:
             child.send_signal(signal.SIGINT)  # it saves what it has
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 child.wait(_ENDS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                problem = "the generator does not end"
             raise
         except subprocess.TimeoutExpired:
             return "the generator does not end"

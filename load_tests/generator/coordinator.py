@@ -19,7 +19,7 @@ from load_tests.generator.observer import Observer
 from load_tests.generator.pipeline import Pipeline, PipelineSilent
 from load_tests.generator.recorder import Total
 from load_tests.generator.sampler import Sampler
-from load_tests.runs.schema import Event, Plan
+from load_tests.runs.schema import Plan
 from load_tests.target.cost import ProcessMeter, RedisMeter
 from load_tests.target.target import Target
 from metrics_core.errors import LabError
@@ -83,7 +83,6 @@ class Coordinator:
         self.sampler = Sampler(self.pipeline, self.processes, self.observer)
         self.processed: Ledger | None = None
         self.reasons: list[str] = []
-        self.events: list[Event] = []
         self.started_at_us = 0
         self.measured_s = 0.0
         self.cpu_s = 0.0

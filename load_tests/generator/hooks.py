@@ -5,6 +5,7 @@ Locust spawns one user per producer and keeps its own statistics. Everything tha
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ from metrics_core.errors import LabError
 
 COMMAND_ERROR = 2
 NOT_COMPLETE = 1
+_AGAIN_AFTER_S = 0.5
 
 
 class ProducerUser(User):
@@ -89,8 +91,9 @@ class Session:
 
     def serve(self, number: int) -> None:
         """Be producer `number`."""
-        assert self._agent is not None
-        self._agent.serve(number)
+        if self._agent is not None:
+            self._agent.serve(number)
+        gevent.sleep(_AGAIN_AFTER_S)  # it could not connect, or there is nothing to load: the end is near
 
     def _on_phase(self, value: Any) -> None:
         if self._agent is not None:
@@ -140,13 +143,19 @@ class Session:
 
     def _lead_to_the_end(self) -> None:
         assert self._lead is not None
-        self._lead.run()
+        try:
+            self._lead.run()
+        except Exception as error:  # a fault of ours; without this Locust would run for ever
+            logging.getLogger(__name__).exception("the run cannot be led to its end")
+            self._lead.reasons.append(f"the load generator failed: {type(error).__name__}: {error}")
         self._finish(interrupted=False)
         self._end()
 
     def _end(self) -> None:
-        """End the process, or, with a web UI, the test: the next one may go better."""
-        if self._environment.parsed_options.headless or not self._leads:
+        """End the process, or, with a web UI, the test: the next one may go better. Workers end with their master."""
+        if not self._leads:
+            return
+        if self._environment.parsed_options.headless:
             self._runner.quit()
         else:
             self._runner.stop()

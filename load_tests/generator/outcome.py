@@ -8,6 +8,7 @@ from typing import Final
 from lab_runtime.process import now_us
 from load_tests.generator.agent import DRAIN_S
 from load_tests.generator.coordinator import Coordinator
+from load_tests.generator.markers import markers
 from load_tests.generator.pipeline import PipelineSilent
 from load_tests.runs.checks import quantiles_of
 from load_tests.runs.folder import write_run
@@ -83,7 +84,7 @@ def outcome(
         clocks=_clocks(histograms),
         cost=_cost(lead),
         generator=generator,
-        events=lead.events,
+        events=markers(lead.target.events_file, lead.started_at_us, lead.measured_s),
     )
     files = {name: format_ledger(ledger) for name, ledger in ledgers.items()}
     if processed is not None:

@@ -108,7 +108,9 @@ class Producer:
         self._open: dict[int, Sent] = {}  # sent and not answered, by the channel's number
         self._number = 0
         self._changed = Event()  # an answer came, or the connection broke
-        self._held_until_s = 0.0  # until then the pipeline took nothing: what was due is not late by our fault
+        self._held_until_s = (
+            0.0  # until then the pipeline took nothing: what was due is not late by our fault
+        )
         self._closed = False
         self._closed_counts: list[SocketCount] = []
         self._counted: SocketCount | None = None

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,8 @@ def parse_arm(text: str) -> Arm:
         name, equals, value = each.partition("=")
         if not equals or name not in (*SETTINGS, *LOADS):
             raise ConfigError(f"{text}: expected NAME=VALUE with one of {', '.join((*SETTINGS, *LOADS))}")
+        if SETTINGS.get(name) in settings or name in load:
+            raise ConfigError(f"{text}: {name} is given twice")
         if name in SETTINGS:
             _check_setting(text, SETTINGS[name], value)
             settings[SETTINGS[name]] = value
@@ -153,15 +156,17 @@ def _number(text: str, name: str, value: str) -> float:
         number = float(value)
     except ValueError:
         number = -1.0
-    if not number > 0:
+    if not 0 < number < math.inf:
         raise ConfigError(f"{text}: {name}={value}: expected a number above 0")
+    if name != "rate" and number != int(number):
+        raise ConfigError(f"{text}: {name}={value}: expected a whole number")
     return number
 
 
 def _build(text: str, folder: str) -> Path:
     build = Path(folder).expanduser().resolve()
-    if not (build / "pipeline_http_redis" / "__main__.py").is_file():
-        raise ConfigError(f"{text}: {folder} is not a folder of this lab")
+    if not folder or not (build / "pipeline_http_redis" / "__main__.py").is_file():
+        raise ConfigError(f"{text}: {folder or 'what follows @'} is not a folder of this lab")
     return build
 
 

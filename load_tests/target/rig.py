@@ -186,7 +186,7 @@ class Rig:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the measurement; it ends these in order
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
 
     def wait(self, ready: Callable[[], bool], name: str) -> None:
@@ -249,7 +249,7 @@ class Rig:
             shutil.rmtree(self._private, ignore_errors=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In a child: be ended by the kernel if the measurement is killed (Linux; elsewhere nothing)."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

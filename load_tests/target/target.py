@@ -37,6 +37,7 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
         build, revision: See `Setup`.
         own_lab: Whether it was started for the measurement.
         disk: The folder that the append-only file is in; empty: unknown.
+        events_file: Where the lab that it belongs to records events; empty: nowhere.
     """
 
     arm: str
@@ -56,6 +57,7 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
     revision: str = ""
     own_lab: bool = False
     disk: str = ""
+    events_file: str = ""
 
 
 def read_target(path: Path) -> Target:
