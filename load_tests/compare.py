@@ -42,8 +42,10 @@ from metrics_core.errors import LabError
 from metrics_core.limits import MAX_BATCH_SAMPLES
 
 INTERRUPTED = 130
+_WIDTH_IN_A_FILE = 140
 ROUNDS = 8
 NOISE_PAIRS = 6
+MOST_ROUNDS = 100
 SECONDS = 4.0
 WARMUP_S = 1.0
 
@@ -61,7 +63,7 @@ WARMUP_S = 1.0
     "--rounds",
     default=ROUNDS,
     show_default=True,
-    type=click.IntRange(MIN_ROUNDS, 100),
+    type=click.IntRange(MIN_ROUNDS, MOST_ROUNDS),
     help="blocks of each arm, interleaved",
 )
 @click.option(
@@ -74,7 +76,7 @@ WARMUP_S = 1.0
     "--noise-pairs",
     default=NOISE_PAIRS,
     show_default=True,
-    type=click.IntRange(0, 100),
+    type=click.IntRange(0, MOST_ROUNDS),
     help="A/A pairs of the first arm, run first: this machine's noise",
 )
 @click.option(
@@ -100,7 +102,7 @@ WARMUP_S = 1.0
     help="producers, each with its own connection and identities",
 )
 @click.option("--shape", default="steady", show_default=True, type=click.Choice(list(SHAPES)))
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**31))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**31 - MOST_ROUNDS))
 @click.option(
     "--confidence",
     default=0.95,
@@ -160,7 +162,7 @@ def compare(
         raise click.UsageError("name saved runs, or arms with --run (http1,http2,websocket)")
     if publish_in and arms:
         raise click.UsageError("--publish takes comparisons that exist; name them")
-    console = Console(stderr=to_stdout is not None)
+    console = _console(to_stdout is not None)
     budget = read_budget(budget_file) if budget_file else None  # before minutes of measuring
     command = "python3 lab.py compare " + shlex.join(_given(sys.argv))
     if publish_in:
@@ -168,22 +170,32 @@ def compare(
     try:
         if arms:
             load = Load(rate, batch, producers, shape, "poisson", seconds, warmup, seed)
-            saved: SavedComparison | SavedRun = _measured(
-                arms, Design(rounds, noise_pairs, load, confidence), results, command, console
-            )
+            design = Design(rounds, noise_pairs, load, confidence)
+            saved: SavedComparison | SavedRun = _measured(arms, design, results, command, budget, console)
         else:
             saved = _of_names(names, results, confidence, seed, command)
     except KeyboardInterrupt:
         console.print("stopped before anything could be compared", markup=False)
         return INTERRUPTED
+    if budget and not isinstance(saved, SavedComparison):
+        raise LabError("--budget needs a comparison; name two runs or use --run")
     if to_stdout:
         click.echo(_rendered(saved, to_stdout))
-    return _tell(saved, formats or FORMATS, budget, console)
+    code = _tell(saved, formats or FORMATS, budget, console)
+    stopped = isinstance(saved, SavedComparison) and arms and saved.comparison.status == "partial"
+    return INTERRUPTED if stopped else code
+
+
+def _console(on_stderr: bool) -> Console:
+    """Where there is no terminal (a file, CI), tables get the width that they need."""
+    console = Console(stderr=on_stderr)
+    return console if console.is_terminal else Console(stderr=on_stderr, width=_WIDTH_IN_A_FILE)
 
 
 def _given(argv: list[str]) -> list[str]:
     """What the user gave after the command's name."""
-    return argv[argv.index("compare") + 1 :] if "compare" in argv else argv[1:]
+    is_script = Path(argv[0]).name == "compare.py"
+    return argv[argv.index("compare") + 1 :] if "compare" in argv and not is_script else argv[1:]
 
 
 def _publish(names: tuple[str, ...], results: Path, folder: Path, console: Console) -> int:
@@ -202,10 +214,14 @@ def _rendered(saved: SavedComparison | SavedRun, kind: str) -> str:
     return render_csv(saved) if kind == "csv" else render_json(saved).decode()
 
 
-def _measured(arms: str, design: Design, results: Path, command: str, console: Console) -> SavedComparison:
+def _measured(
+    arms: str, design: Design, results: Path, command: str, budget: Budget | None, console: Console
+) -> SavedComparison:
     chosen = parse_arms(text.strip() for text in arms.split(",") if text.strip())
     if not chosen:
         raise click.UsageError("--run names no arm")
+    if foreign := sorted({*budget.arms, *budget.ratios} - {arm.name for arm in chosen} if budget else ()):
+        raise LabError(f"--budget has {', '.join(foreign)}, which --run does not name")
     blocks = plan_blocks(chosen, design)
     lasts_s = len(blocks) * (design.load.duration_s + design.load.warmup_s + 2)
     text = f"{len(blocks)} blocks of {design.load.duration_s:g} s, about {lasts_s / 60:.0f} minutes"
@@ -230,19 +246,16 @@ def _tell(
     saved: SavedComparison | SavedRun, formats: tuple[str, ...], budget: Budget | None, console: Console
 ) -> int:
     """Show it, write the reports, check the budget; gives the exit code."""
-    whole = isinstance(saved, SavedComparison)
-    console.print(render_comparison(saved) if isinstance(saved, SavedComparison) else render_run(saved))
+    if isinstance(saved, SavedRun):
+        console.print(render_run(saved))
+        holds, status = True, saved.run.status
+    else:
+        console.print(render_comparison(saved))
+        runs = {arm: [block.run for block in blocks] for arm, blocks in saved.blocks.items()}
+        holds = budget is None or _tell_budget(check(budget, saved.comparison, runs), console)
+        status = saved.comparison.status
     for path in write_reports(saved, saved.path, formats):
         console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
-    holds = True
-    if budget is not None:
-        if not isinstance(saved, SavedComparison):
-            raise LabError("--budget needs a comparison; name two runs or use --run")
-        runs = {arm: [block.run for block in blocks] for arm, blocks in saved.blocks.items()}
-        holds = _tell_budget(check(budget, saved.comparison, runs), console)
-    status = saved.comparison.status if isinstance(saved, SavedComparison) else saved.run.status
-    if status == "partial" and whole:
-        return INTERRUPTED
     return 0 if status == "complete" and holds else 1
 
 

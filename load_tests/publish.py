@@ -6,14 +6,16 @@ which all the rest can be made again; a test does so and finds the document unch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from load_tests.reports.document import render_results_document
 from load_tests.reports.write import write_reports
 from load_tests.runs.archive import export
+from load_tests.runs.files import write_file
 from load_tests.runs.folder import SavedComparison
+from load_tests.runs.names import ARCHIVE_SUFFIX
 from metrics_core.errors import LabError
 
 DOCUMENT: Final = "performance-results.md"
@@ -22,31 +24,45 @@ COMMAND: Final = "python3 lab.py compare COMPARISON… --publish docs"
 
 
 def publish(saved: Sequence[SavedComparison], folder: Path) -> list[Path]:
-    """Write everything; what an earlier publication left of other comparisons stays and is not in the document.
+    """Write everything, the document last; what an earlier publication left of other comparisons stays.
 
     Args:
         saved: In any order; the document has them by age.
         folder: `docs`, or another one that exists.
 
     Returns:
-        The files written.
+        The files written, the document first.
 
     Raises:
-        LabError: Something cannot be written.
+        LabError: A comparison is named twice, or something cannot be written.
     """
-    ordered = sorted(saved, key=lambda each: each.comparison.started_at_us)
-    written = [folder / DOCUMENT]
+    ordered = in_order(saved)
+    names = [each.comparison.id for each in ordered]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise LabError(f"{', '.join(twice)}: named twice; name each comparison once")
+    text, written = document(ordered), [folder / DOCUMENT]
     try:
         (folder / REPORTS).mkdir(exist_ok=True)
-        written[0].write_text(document(ordered), encoding="utf-8")
+        for each in ordered:
+            written += write_reports(each, folder / REPORTS / each.comparison.id, ("html", "png"))
+            written.append(_archived(each, folder / REPORTS))
+        write_file(folder / DOCUMENT, text.encode())
     except OSError as error:
         raise LabError(f"{folder}: cannot publish there ({error.strerror})") from None
-    for each in ordered:
-        written += write_reports(each, folder / REPORTS / each.comparison.id, ("html", "png"))
-        archive = folder / REPORTS / f"{each.comparison.id}.labrun"
-        archive.unlink(missing_ok=True)
-        written.append(export(each.path, archive))
     return written
+
+
+def in_order(saved: Iterable[SavedComparison]) -> list[SavedComparison]:
+    """By age, as the document has them."""
+    return sorted(saved, key=lambda each: (each.comparison.started_at_us, each.comparison.id))
+
+
+def _archived(saved: SavedComparison, folder: Path) -> Path:
+    """The measurements as one file; one that is there already is replaced whole."""
+    archive = folder / f"{saved.comparison.id}{ARCHIVE_SUFFIX}"
+    part = folder / f".{archive.name}.part"
+    part.unlink(missing_ok=True)
+    return export(saved.path, part).replace(archive)
 
 
 def document(ordered: Sequence[SavedComparison]) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
-from load_tests.target.arm import Arm, parse_arm
+from load_tests.target.arm import Arm
 from load_tests.target.rig import Rig
 from load_tests.target.target import Target
 from load_tests.wire.bodies import ProducerBodies
@@ -41,7 +42,8 @@ def workers_curve(
     measured: dict[int, list[float]] = {n: [] for n in counts}
     for number in range(rounds):
         for n in counts if number % 2 == 0 else reversed(counts):
-            sized = parse_arm(f"{arm.base}:workers={n}")
+            settings = tuple(sorted({**dict(arm.settings), "LAB_WORKERS": str(n)}.items()))
+            sized = replace(arm, settings=settings)
             with sized.make_rig() as rig:
                 measured[n].append(throughput(sized.target(rig), rig, producers, batch, seconds))
     for n, values in measured.items():
@@ -57,9 +59,11 @@ def producers_curve(
         LabError: A point cannot be measured.
     """
     measured: dict[int, list[float]] = {n: [] for n in counts}
-    with arm.make_rig() as rig:
-        target = arm.target(rig)
-        for number in range(rounds):
+    for number in range(rounds):
+        with (
+            arm.make_rig() as rig
+        ):  # of each round: how many names and epochs a pipeline remembers is bounded
+            target = arm.target(rig)
             for n in counts if number % 2 == 0 else reversed(counts):
                 measured[n].append(throughput(target, rig, n, batch, seconds))
     for n, values in measured.items():
@@ -73,7 +77,7 @@ def throughput(target: Target, rig: Rig, producers: int, batch: int, seconds: fl
         LabError: An answer that no correct run gives, or samples that are not processed in time.
     """
     channel, epoch = _CHANNELS[target.protocol], time.time_ns() // 1000
-    bodies = [ProducerBodies(f"curve-{epoch}-{i}", epoch, batch, seed=i) for i in range(producers)]
+    bodies = [ProducerBodies(f"curve-{i}", epoch, batch, seed=i) for i in range(producers)]
     try:
         engine = Engine((channel(target.host, target.port) for _ in range(producers)), bodies)
     except (OSError, ReplyError) as error:
@@ -85,7 +89,7 @@ def throughput(target: Target, rig: Rig, producers: int, batch: int, seconds: fl
         result = engine.run_closed(seconds)
         ended_s = _until_processed(rig, target.port, bodies, before + result.sent * batch)
         return result.sent * batch / (ended_s - started_s)
-    except ReplyError as error:
+    except (OSError, ReplyError) as error:
         raise LabError(f"{target.arm} at {producers} producers: {error}") from None
     finally:
         engine.close()

@@ -1,8 +1,9 @@
 """The highest rate that a pipeline sustains: processed p99 under a bound, and a backlog that stays flat. Pure.
 
 First the rate is doubled until a probe fails (or halved until one holds), then the interval between the highest that
-held and the lowest that failed is halved (on a log scale) down to `PRECISION`. The answer is confirmed: the found rate
-must hold in two of three probes, else it is lowered by a step and tried again.
+held and the lowest that failed is halved (on a log scale) down to `PRECISION`. One hiccup of the machine must not decide:
+a rate fails only where two of three probes fail, and the answer must hold in two of three, else it is lowered, by
+steps that double, until one does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from load_tests.runs.schema import Run, Series
 
 PRECISION: Final = 1.05
 """The search ends when the failing rate is within this factor of the holding one."""
-MOST_PROBES: Final = 24
+MOST_PROBES: Final = 40
+"""Before the answer is confirmed; confirming takes few."""
 CONFIRM: Final = 3
 MOST_LAG_PER_S: Final = 0.02
 """How much later, in s per s, processing may fall behind sending: beyond it the backlog grows without end."""
@@ -86,14 +88,17 @@ def judge(run: Run, series: Series, bound_ms: float) -> Probe:
 
 
 def lag_per_s(series: Series, rate_per_s: float) -> float:
-    """How much further behind acknowledging falls per second, in s/s: the slope over the last two thirds.
+    """How much further behind processing falls per second, in s/s: the slope over the last two thirds.
 
-    Of a steady run: what was created and not acknowledged, divided by the rate, is how far behind it is.
+    Of a steady run: what was created and not processed (acknowledged, where processing is not known of every second),
+    divided by the rate, is how far behind it is.
     """
-    created, acked = list(accumulate(series.created_per_s)), list(accumulate(series.acked_per_s))
     n = sum(1 for each in series.created_per_s if each > 0)
+    processed = [each for each in series.processed_per_s[:n] if each is not None]
+    created = list(accumulate(series.created_per_s))
+    done = list(accumulate(processed if len(processed) == n else series.acked_per_s))
     start = n // 3
-    behind = [(c - a) / rate_per_s for c, a in zip(created[start:n], acked[start:n], strict=True)]
+    behind = [(c - d) / rate_per_s for c, d in zip(created[start:n], done[start:n], strict=True)]
     if len(behind) < 2:
         return 0.0
     middle, mean = (len(behind) - 1) / 2, sum(behind) / len(behind)
@@ -108,7 +113,7 @@ def sustainable_rate(
 
     Args:
         probe: Measures one rate.
-        first_per_s: Where to begin.
+        first_per_s: Where to begin; the nearer end where it lies beyond one.
         highest_per_s, lowest_per_s: Where to end.
     """
     probes: list[Probe] = []
@@ -117,16 +122,19 @@ def sustainable_rate(
         probes.append(probe(rate))
         return probes[-1]
 
-    holds, fails = _bracket(ask, first_per_s, highest_per_s, lowest_per_s, probes)
+    first = max(lowest_per_s, min(first_per_s, highest_per_s))
+    holds, fails = _bracket(ask, first, highest_per_s, lowest_per_s, probes)
     while holds and fails and fails / holds > PRECISION and len(probes) < MOST_PROBES:
         middle = (holds * fails) ** 0.5
-        if ask(middle).outcome == "holds":
+        if _stands(ask, middle, probes):
             holds = middle
         else:
             fails = middle
-    while holds and not _confirmed(ask, holds, probes) and len(probes) < MOST_PROBES:
+    step = PRECISION
+    while holds and not _confirmed(ask, holds, probes):
         fails = holds
-        holds = holds / PRECISION
+        holds = holds / step if holds / step >= lowest_per_s else 0.0
+        step *= step
     last_failure = next((p for p in reversed(probes) if p.outcome != "holds" and p.rate_per_s == fails), None)
     by_generator = last_failure is None or last_failure.outcome == "generator"
     return Sustained(holds, "generator" if by_generator else "pipeline", probes)
@@ -138,18 +146,23 @@ def _bracket(
     """A rate that holds (0: none) and one that fails (0: none)."""
     holds = fails = 0.0
     rate = first
-    while len(probes) < MOST_PROBES and lowest <= rate <= highest:
-        if ask(rate).outcome == "holds":
+    while len(probes) < MOST_PROBES:
+        if _stands(ask, rate, probes):
             holds = rate
             if fails or rate >= highest:
                 break
             rate = min(highest, 2 * rate)
         else:
             fails = rate
-            if holds:
+            if holds or rate <= lowest:
                 break
-            rate /= 2
+            rate = max(lowest, rate / 2)
     return holds, fails
+
+
+def _stands(ask: Callable[[float], Probe], rate: float, probes: list[Probe]) -> bool:
+    """The first probe of a rate holds, or the next two do: for the search that is enough, the answer is confirmed."""
+    return ask(rate).outcome == "holds" or _confirmed(ask, rate, probes)
 
 
 def _confirmed(ask: Callable[[float], Probe], rate: float, probes: list[Probe]) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from lab_runtime.process import now_us
 from load_tests.comparison import factorial, verdict
 from load_tests.comparison.findings import NOISE, findings
 from load_tests.comparison.statistics import MIN_ROUNDS
+from load_tests.generator.options import MOST_PRODUCERS, MOST_RATE_PER_S
 from load_tests.measure import Load, Tell, measure
 from load_tests.runs.folder import (
     SavedComparison,
@@ -35,12 +36,19 @@ from load_tests.runs.folder import (
     read_comparison,
     write_comparison,
 )
-from load_tests.runs.schema import Comparison, Run, Status
+from load_tests.runs.schema import Comparison, Effect, Pair, Run, Status
 from load_tests.target.arm import Arm
 from load_tests.target.rig import Rig
-from metrics_core.errors import LabError
+from metrics_core.errors import ConfigError, LabError
+from metrics_core.limits import MAX_BATCH_SAMPLES
 
 BLOCKS: Final = "blocks"
+_LOADS: Final = {
+    "rate": ("rate_per_s", 0.1, MOST_RATE_PER_S),
+    "batch": ("batch", 1, MAX_BATCH_SAMPLES),
+    "producers": ("producers", 1, MOST_PRODUCERS),
+}
+"""What an arm may set of its load: the field, and its bounds."""
 
 
 class Design(Struct, frozen=True):
@@ -99,6 +107,9 @@ def run(
     Raises:
         LabError: Nothing could be compared; the text says why.
     """
+    plans = {
+        block: _load(block, design.load) for block in plan_blocks(arms, design)
+    }  # all can be run, or none is
     folder = create(results, new_id("compare", datetime.now(UTC)))
     begun_us = now_us()
     done: list[tuple[Block, SavedRun]] = []
@@ -106,10 +117,10 @@ def run(
     try:
         with ExitStack() as stack:
             rigs = _start(arms, stack)
+            # Once: the revision is that of the code that was started, whatever happens to the folder meanwhile.
+            targets = {arm.name: arm.target(rigs[arm.rig_key]) for arm in arms}
             for block, run_folder, tell in _folders(arms, design, folder, step):
-                saved = measure(
-                    block.arm.target(rigs[block.arm.rig_key]), _load(block, design.load), run_folder, tell
-                )
+                saved = measure(targets[block.arm.name], plans[block], run_folder, tell)
                 done.append((block, saved))
                 finished()
     except KeyboardInterrupt:
@@ -124,8 +135,8 @@ def run(
     comparison = evaluate(folder.name, arms, design, done, begun_us, command)
     if status != "complete":
         comparison.status = "partial" if status == "partial" else "failed"
-        why = problem or "it was stopped"
-        comparison.findings.insert(0, f"The comparison did not end: {why} What was measured before is kept.")
+        why = problem.rstrip(".") or "it was stopped"
+        comparison.findings.insert(0, f"The comparison did not end: {why}. What was measured before is kept.")
     write_comparison(folder, comparison)
     return read_comparison(folder)
 
@@ -163,10 +174,11 @@ def _in_a_name(arm: str) -> str:
 def _load(block: Block, load: Load) -> Load:
     fields: dict[str, float | int] = {"seed": load.seed + block.round_number}
     for name, value in block.arm.load:
-        if name == "rate":
-            fields["rate_per_s"] = value
-        else:
-            fields[name] = int(value)
+        field, low, high = _LOADS[name]
+        if not low <= value <= high or (name != "rate" and value != int(value)):
+            whole = "" if name == "rate" else "a whole number, "
+            raise ConfigError(f"{block.arm.name}: {name}={value:g}: expected {whole}{low:g} to {high:g}")
+        fields[field] = value if name == "rate" else int(value)
     return replace(load, **fields)
 
 
@@ -178,7 +190,7 @@ def evaluate(
     begun_us: int,
     command: str,
 ) -> Comparison:
-    """Form the verdicts.
+    """Form the verdicts. Where none can be formed, the comparison has failed and says why; its blocks are kept.
 
     Args:
         name: Of the comparison's folder.
@@ -196,21 +208,24 @@ def evaluate(
     noise = [saved.run for block, saved in done if block.is_noise]
     pairs_of_noise = list(zip(noise[::2], noise[1::2], strict=False))
     baseline, *others = runs
-    load = design.load
-    pairs = [
-        verdict.compare(
-            baseline, arm, runs[baseline], runs[arm], pairs_of_noise, design.confidence, load.seed
-        )
-        for arm in others
-    ]
-    found = findings(runs | ({NOISE: noise} if noise else {}))
+    drawn = pairs_of_noise, design.confidence, design.load.seed
+    everything = runs | ({NOISE: noise} if noise else {})
+    found, status = findings(everything), _status(everything.values())
+    pairs: list[Pair] = []
+    effects: list[Effect] = []
+    try:
+        pairs = [verdict.compare(baseline, arm, runs[baseline], runs[arm], *drawn) for arm in others]
+        effects = factorial.effects(runs, *drawn)
+    except LabError as error:
+        status = "failed"
+        found.insert(0, f"No verdict can be formed: {str(error).rstrip('.')}.")
     if min(len(blocks) for blocks in runs.values()) < MIN_ROUNDS:
         found.append(f"Fewer than {MIN_ROUNDS} rounds: no verdict can be formed.")
     return Comparison(
         id=name,
         started_at_us=begun_us,
         ended_at_us=now_us(),
-        status=_status([saved.run for _, saved in done]),
+        status=status,
         findings=found,
         arms=list(runs),
         blocks={arm: [run.id for run in blocks] for arm, blocks in runs.items()},
@@ -218,20 +233,21 @@ def evaluate(
         noise_blocks=[run.id for run in noise],
         interleaved=True,
         rounds=design.rounds,
-        seed=load.seed,
+        seed=design.load.seed,
         confidence=design.confidence,
         pairs=pairs,
-        effects=factorial.effects(runs, pairs_of_noise, design.confidence, load.seed),
+        effects=effects,
         command=command,
     )
 
 
-def _status(runs: Sequence[Run]) -> Status:
-    """Complete as long as most blocks are: the others are left out, and said to be."""
-    bad = [run.status for run in runs if run.status != "complete"]
-    if 2 * len(bad) <= len(runs):
-        return "complete"
-    return max(set(bad), key=bad.count)
+def _status(arms: Iterable[Sequence[Run]]) -> Status:
+    """Complete as long as most blocks of every arm are: the others are left out, and said to be."""
+    for runs in arms:
+        bad = [run.status for run in runs if run.status != "complete"]
+        if 2 * len(bad) > len(runs):
+            return max(bad, key=bad.count)
+    return "complete"
 
 
 def _remove(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +57,7 @@ def compare_existing(
         id=new_id("compare", datetime.now(UTC)),
         started_at_us=started_us,
         ended_at_us=started_us,
-        status="complete",
+        status=next((run.run.status for run in saved if run.run.status != "complete"), "complete"),
         findings=findings({name: [run.run] for name, run in zip(names, saved, strict=True)}),
         arms=names,
         blocks={name: [run.run.id] for name, run in zip(names, saved, strict=True)},
@@ -71,5 +72,11 @@ def compare_existing(
         command=command,
     )
     folder = create(results, comparison.id)
-    write_comparison(folder, comparison)
+    try:
+        write_comparison(folder, comparison)
+    except LabError:
+        shutil.rmtree(
+            folder, ignore_errors=True
+        )  # the runs are kept; a comparison that never was leaves nothing
+        raise
     return read_comparison(folder)

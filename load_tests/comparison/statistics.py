@@ -19,12 +19,17 @@ standard error. Three corrections make it hold for few rounds:
 
 Several figures of one pair hold together by Bonferroni: `alpha` is divided by their number by the caller.
 
-What was tried and not taken (by simulation: nine figures, eight rounds, sd 4 %, confidence 95 % together, so that 5 %
-of identical pairs may be called different): the expanded percentile interval calls 12–17 % different, because it
-cannot reach beyond the data; the bootstrap-t calls 2–4 %, but with one disturbed block finds no difference of 10 % at
-all, where this one finds more than half; the t interval of the mean finds none either. A joint critical value (of the
-largest statistic over the correlated figures) finds 2 of 100 more than Bonferroni on a quiet machine, and rests on
-correlations that few rounds cannot give. The tests repeat the simulation of what was taken.
+How it was chosen: about a dozen variants on the same simulation (nine figures, eight rounds, sd 4 %, confidence 95 %
+together, so that 5 of 100 identical pairs may be called different; 300 to 500 pairs each, so ± 1 or 2 of 100). The
+expanded percentile interval called 7–17 of 100 different, because it cannot reach beyond the data. The bootstrap-t
+called 0–4, but with one disturbed block found no difference of 10 % at all, where this one found more than half; the t
+interval of the mean found none either. The middle 68 % instead of 80 % called 2–6. A joint critical value (of the
+largest statistic over the correlated figures) found 1 to 2 of 100 more than Bonferroni on a quiet machine, up to 7
+more with one disturbed block; it rests on correlations that few rounds cannot give, so it was not taken.
+
+What was taken, measured again with fresh draws (1,000 pairs): 5 of 100 called different by the interval alone with
+normal noise (5.3 ± 0.7 where figures are independent, so no margin is left), 3–4 with heavy tails, 2–4 with disturbed
+blocks; with the noise floor of `judgement.py` on top 1–3. The tests repeat a smaller part of it.
 
 Not here: what an interval allows to say (`judgement.py`), and which blocks count (`verdict.py`).
 """

@@ -6,8 +6,9 @@ figures of the pair together, so `confidence` is also the share of identical pai
 different.
 
 What that gives (simulated: nine figures, six A/A pairs, sd of a round's log ratio 4 %, confidence 95 %): with eight
-rounds, 1 to 3 of 100 identical pairs are called different, and a true difference of 10 % is found in 92 of 100; with
-five rounds in 55, with three in 8. Where 8 % of all blocks are disturbed, eight rounds find it in 37.
+rounds, 1 to 3 of 100 identical pairs are called different, and a true difference of 10 % in a figure is found in 92 of
+100; with five rounds in about 54, with three in about 7. Where 8 % of all blocks are disturbed, eight rounds find it in
+only about 37. A noisier machine than 4 % finds less; these are no promises about a real one.
 
 Refused with a `LabError`, since no figure could mean anything: an empty side, blocks of one arm that were asked for
 different things (only the seed may change from round to round), one block on both sides, A/A blocks that are not the

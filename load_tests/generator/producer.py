@@ -15,10 +15,10 @@ from typing import Any, Final
 
 import gevent
 from gevent.event import Event
-from gevent.lock import RLock
 from msgspec import Struct
 
 from lab_runtime.process import now_us
+from load_tests.generator.ordered_socket import OrderedSocket
 from load_tests.generator.pacer import Pacer
 from load_tests.generator.recorder import Recorder
 from load_tests.wire.bodies import ProducerBodies
@@ -60,25 +60,6 @@ class Wall:
         self.start_s = time.monotonic() + (start_us - now_us()) / 1e6
 
 
-class OrderedSocket:
-    """A socket on which two greenlets write whole messages, in the order in which they asked to."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-        self._lock = RLock()
-        self._unwritten: deque[bytes] = deque()  # a lock alone may let the second one come first
-        self.recv = sock.recv
-        self.close = sock.close
-        self.getsockopt = sock.getsockopt
-        self.fileno = sock.fileno
-
-    def sendall(self, data: bytes) -> None:
-        self._unwritten.append(data)
-        with self._lock:
-            while self._unwritten:
-                self._sock.sendall(self._unwritten.popleft())
-
-
 class Producer:
     """See the module.
 
@@ -108,9 +89,7 @@ class Producer:
         self._open: dict[int, Sent] = {}  # sent and not answered, by the channel's number
         self._number = 0
         self._changed = Event()  # an answer came, or the connection broke
-        self._held_until_s = (
-            0.0  # until then the pipeline took nothing: what was due is not late by our fault
-        )
+        self._held_until_s = 0.0  # until then the pipeline took nothing: no fault of the generator
         self._closed = False
         self._closed_counts: list[SocketCount] = []
         self._counted: SocketCount | None = None
