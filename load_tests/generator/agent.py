@@ -41,6 +41,7 @@ PHASE: Final = "lab-phase"
 REPORT: Final = "lab-report"
 """Locust messages: to the agents, from the agents."""
 
+GIVE_UP: Final = 0
 WARM_UP: Final = 1
 MEASURED: Final = 2
 
@@ -55,15 +56,15 @@ class Phase(Struct):
     """What agents are told.
 
     Attributes:
-        number: `WARM_UP` or `MEASURED`.
+        number: `WARM_UP` or `MEASURED`; `GIVE_UP`: end the one that goes on.
         start_us: When it starts, µs since 1970.
         duration_s, shape: Of the schedule.
     """
 
     number: int
-    start_us: int
-    duration_s: float
-    shape: str
+    start_us: int = 0
+    duration_s: float = 0.0
+    shape: str = ""
 
 
 class Report(Struct):
@@ -186,6 +187,10 @@ class Agent:
     def on_phase(self, value: Any) -> None:
         """A phase begins."""
         phase = convert(value, Phase)
+        if phase.number == GIVE_UP:
+            for producer in self._producers.values():
+                producer.give_up()
+            return
         self._wall = Wall(phase.start_us)
         self._running = set(self._producers)
         if phase.number == MEASURED:

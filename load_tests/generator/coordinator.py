@@ -14,7 +14,7 @@ import gevent
 from msgspec import convert, to_builtins
 
 from lab_runtime.process import now_us
-from load_tests.generator.agent import DRAIN_S, MEASURED, WARM_UP, Phase, Report
+from load_tests.generator.agent import DRAIN_S, GIVE_UP, MEASURED, WARM_UP, Phase, Report
 from load_tests.generator.observer import Observer
 from load_tests.generator.pipeline import Pipeline, PipelineSilent
 from load_tests.generator.recorder import Total
@@ -161,12 +161,16 @@ class Coordinator:
         self._send_phase(to_builtins(Phase(number, start_us, duration_s, shape)))
         begun_s = time.monotonic()
         deadline_s = begun_s + LEAD_S + duration_s + DRAIN_S + REPORTS_WITHIN_S
+        hopeless = False
         while sum(report.done >= number for report in self.reports.values()) < self._agents:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 raise Broken("a generator process does not report any more")
             if len(self.reports) < self._agents:
                 raise Broken("a generator process is gone")
+            if self.target.own_lab and self.processes.gone and not hopeless:
+                hopeless = True  # nobody starts it again: the rest would tell nothing
+                self._send_phase(to_builtins(Phase(GIVE_UP)))
             self._tell(
                 {
                     "phase": words,

@@ -90,7 +90,8 @@ class Producer:
         self._number = 0
         self._changed = Event()  # an answer came, or the connection broke
         self._held_until_s = 0.0  # until then the pipeline took nothing: no fault of the generator
-        self._closed = False
+        self._deadline_s = 0.0
+        self._gave_up = False
         self._closed_counts: list[SocketCount] = []
         self._counted: SocketCount | None = None
         self.unseen: deque[Sent] = deque()  # not yet shown by a snapshot
@@ -115,11 +116,16 @@ class Producer:
 
     def close(self) -> None:
         """Close the connection, and make no other."""
-        self._closed = True
+        self.give_up()
         if self._channel is not None:
             self._let_go(self._channel)
         if self._reader is not None:
             self._reader.kill()
+
+    def give_up(self) -> None:
+        """Send nothing more, and wait for no answer."""
+        self._gave_up, self._deadline_s = True, 0.0
+        self._changed.set()
 
     def run(self, moments: Iterator[float], wall: Wall, give_up_s: float) -> None:
         """Send by a schedule, then wait for the answers.
@@ -131,35 +137,35 @@ class Producer:
                 counts as unanswered.
         """
         pacer, recorder, bodies = self._pacer, self._recorder, self.bodies
-        deadline_s = wall.start_s + give_up_s
+        self._deadline_s = 0.0 if self._gave_up else wall.start_s + give_up_s
         try:
             for at_s in moments:
                 moment_s = wall.start_s + at_s
                 pacer.wait_until(moment_s)
                 came_s = time.monotonic()
-                if self._closed:
+                if self._gave_up:
                     return
                 if moment_s >= self._held_until_s:
                     recorder.late(int((came_s - moment_s) * 1e6))
                 due_us = wall.start_us + int(at_s * 1e6)
                 first = bodies.next_seq
                 recorder.created(bodies.name, bodies.epoch, first, bodies.batch, due_us)
-                if came_s < deadline_s:
-                    self._send(bodies.next(due_us), first, due_us, deadline_s)
+                if came_s < self._deadline_s:
+                    self._send(bodies.next(due_us), first, due_us)
                 else:
                     bodies.next_seq += bodies.batch
                     recorder.unanswered(bodies.batch)
-            while self._open and self._wait(deadline_s):
+            while self._open and self._wait():
                 pass
         finally:
             self._abandon()
 
-    def _send(self, body: bytes, first: int, due_us: int, deadline_s: float) -> None:
+    def _send(self, body: bytes, first: int, due_us: int) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
             channel = self._channel
             if channel is None:
-                if self._closed or time.monotonic() + pause_s > deadline_s:
+                if time.monotonic() + pause_s > self._deadline_s:
                     self._recorder.unanswered(self.bodies.batch)
                     return
                 try:
@@ -188,15 +194,15 @@ class Producer:
                 self.unseen.append(sent)
                 return
             del self._open[self._number]
-            in_time = self._wait(deadline_s)
+            in_time = self._wait()
             self._held_until_s = time.monotonic()
             if not in_time:
                 self._recorder.unanswered(self.bodies.batch)
                 return
 
-    def _wait(self, deadline_s: float) -> bool:
+    def _wait(self) -> bool:
         """Until something changed; False where the deadline has come."""
-        left_s = deadline_s - time.monotonic()
+        left_s = self._deadline_s - time.monotonic()
         if left_s <= 0:
             return False
         self._changed.clear()
