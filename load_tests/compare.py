@@ -25,6 +25,7 @@ from load_tests.comparison.blocks import Design, plan_blocks, run
 from load_tests.comparison.budget import Budget, BudgetLine, check, read_budget
 from load_tests.comparison.existing import compare_existing
 from load_tests.comparison.statistics import MIN_ROUNDS
+from load_tests.flags import Finite
 from load_tests.generator.options import MOST_PRODUCERS, MOST_RATE_PER_S
 from load_tests.generator.shapes import SHAPES
 from load_tests.measure import Load
@@ -66,12 +67,8 @@ WARMUP_S = 1.0
     type=click.IntRange(MIN_ROUNDS, MOST_ROUNDS),
     help="blocks of each arm, interleaved",
 )
-@click.option(
-    "--seconds", default=SECONDS, show_default=True, type=click.FloatRange(1, 3600), help="length of a block"
-)
-@click.option(
-    "--warmup", default=WARMUP_S, show_default=True, type=click.FloatRange(0, 60), help="s before each block"
-)
+@click.option("--seconds", default=SECONDS, show_default=True, type=Finite(1, 3600), help="length of a block")
+@click.option("--warmup", default=WARMUP_S, show_default=True, type=Finite(0, 60), help="s before each block")
 @click.option(
     "--noise-pairs",
     default=NOISE_PAIRS,
@@ -83,7 +80,7 @@ WARMUP_S = 1.0
     "--rate",
     default=1000.0,
     show_default=True,
-    type=click.FloatRange(0.1, MOST_RATE_PER_S),
+    type=Finite(0.1, MOST_RATE_PER_S),
     help="samples per second offered to each arm",
 )
 @click.option(
@@ -107,7 +104,7 @@ WARMUP_S = 1.0
     "--confidence",
     default=0.95,
     show_default=True,
-    type=click.FloatRange(0.5, 0.999),
+    type=Finite(0.5, 0.999),
     help="of all intervals of a pair together",
 )
 @click.option(
@@ -224,7 +221,8 @@ def _measured(
         raise LabError(f"--budget has {', '.join(foreign)}, which --run does not name")
     blocks = plan_blocks(chosen, design)
     lasts_s = len(blocks) * (design.load.duration_s + design.load.warmup_s + 2)
-    text = f"{len(blocks)} blocks of {design.load.duration_s:g} s, about {lasts_s / 60:.0f} minutes"
+    about = f"{lasts_s / 60:.0f} minutes" if lasts_s >= 90 else f"{lasts_s:.0f} s"
+    text = f"{len(blocks)} blocks of {design.load.duration_s:g} s, about {about}"
     console.print(f"{text}; nothing else should run meanwhile", markup=False, highlight=False)
     with Steps(console, len(blocks)) as steps:
         return run(chosen, design, results, command, steps.step, steps.finished)
@@ -251,12 +249,20 @@ def _tell(
         holds, status = True, saved.run.status
     else:
         console.print(render_comparison(saved))
-        runs = {arm: [block.run for block in blocks] for arm, blocks in saved.blocks.items()}
-        holds = budget is None or _tell_budget(check(budget, saved.comparison, runs), console)
         status = saved.comparison.status
+        holds = budget is None or _holds(budget, saved, console)
     for path in write_reports(saved, saved.path, formats):
         console.print(f"report: {path}", markup=False, highlight=False, soft_wrap=True)
     return 0 if status == "complete" and holds else 1
+
+
+def _holds(budget: Budget, saved: SavedComparison, console: Console) -> bool:
+    comparison = saved.comparison
+    if comparison.status != "complete" and {*budget.arms, *budget.ratios} - set(comparison.arms):
+        console.print(f"the budget does not hold: the comparison is {comparison.status}", style="bold red")
+        return False
+    runs = {arm: [block.run for block in blocks] for arm, blocks in saved.blocks.items()}
+    return _tell_budget(check(budget, comparison, runs), console)
 
 
 def _tell_budget(lines: list[BudgetLine], console: Console) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -99,7 +100,19 @@ def _command(target: Target, load: Load, folder: Path, target_file: str, writer:
             str(writer),
         ),
     ]
-    return command + (["--processes", str(load.generators)] if load.generators > 1 else [])
+    return command + (_distributed(load.generators) if load.generators > 1 else [])
+
+
+def _distributed(generators: int) -> list[str]:
+    """Several generator processes: they meet on a port of this machine alone, which no other run uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    return [
+        *("--processes", str(generators), "--expect-workers-max-wait", f"{_ENDS_WITHIN_S:.0f}"),
+        *("--master-host", "127.0.0.1", "--master-port", port),
+        *("--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+    ]
 
 
 @contextmanager

@@ -5,12 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from load_tests.measure import Load, Tell
+
+_BAR: Final = 12
+_BESIDE: Final = 28
+"""What the share and the time left take."""
+_LEAST_TEXT: Final = 20
 
 
 @contextmanager
@@ -28,7 +34,10 @@ def shown(console: Console, what: str, load: Load) -> Iterator[Tell]:
         TaskProgressColumn(),
         TextColumn("{task.fields[seen]}"),
     )
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+    in_a_file = not console.is_terminal
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=in_a_file
+    ) as progress:
         task = progress.add_task(f"{what}: starting", total=1.0, seen="")
 
         def tell(said: dict[str, Any]) -> None:
@@ -38,6 +47,10 @@ def shown(console: Console, what: str, load: Load) -> Iterator[Tell]:
             )
 
         yield tell
+
+
+def _left(seconds: float) -> str:
+    return f"about {seconds:.0f} s left" if seconds < 120 else f"about {seconds / 60:.0f} min left"
 
 
 class Steps:
@@ -51,13 +64,15 @@ class Steps:
     def __init__(self, console: Console, total: int) -> None:
         self._console, self._total = console, total
         self._done, self._begun_s = 0, time.monotonic()
+        room = max(_LEAST_TEXT, console.width - _BAR - _BESIDE)  # a long name must not push the time left out
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, max_width=room)),
+            BarColumn(bar_width=_BAR),
             TaskProgressColumn(),
             TextColumn("{task.fields[left]}"),
             console=console,
             transient=True,
+            disable=not console.is_terminal,  # else an empty line is left of it
         )
         self._task = self._progress.add_task("starting", total=float(total), left="")
 
@@ -87,7 +102,7 @@ class Steps:
     def _update(self, what: str, phase: str, done: float) -> None:
         share = (self._done + done) / self._total
         passed_s = time.monotonic() - self._begun_s
-        left = f"about {passed_s / share - passed_s:.0f} s left" if share > 0.05 else ""
+        left = _left(passed_s / share - passed_s) if share > 0.05 else ""
         self._progress.update(
             self._task, description=f"{what}: {phase}", completed=self._done + done, left=left
         )

@@ -81,7 +81,7 @@ def throughput(target: Target, rig: Rig, producers: int, batch: int, seconds: fl
     try:
         engine = Engine((channel(target.host, target.port) for _ in range(producers)), bodies)
     except (OSError, ReplyError) as error:
-        raise LabError(f"{target.arm} cannot be reached: {error}") from None
+        raise LabError(f"{target.arm} cannot be reached: {_said(error)}") from None
     try:
         warm = engine.run_closed(_WARMUP_S)
         _until_processed(rig, target.port, bodies, warm.sent * batch)
@@ -90,9 +90,14 @@ def throughput(target: Target, rig: Rig, producers: int, batch: int, seconds: fl
         ended_s = _until_processed(rig, target.port, bodies, before + result.sent * batch)
         return result.sent * batch / (ended_s - started_s)
     except (OSError, ReplyError) as error:
-        raise LabError(f"{target.arm} at {producers} producers: {error}") from None
+        raise LabError(f"{target.arm} with {producers} producers: {_said(error)}") from None
     finally:
         engine.close()
+
+
+def _said(error: Exception) -> str:
+    """Without the number that the system puts before its words."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _until_processed(rig: Rig, port: int, bodies: list[ProducerBodies], sent: int) -> float:

@@ -1,9 +1,9 @@
 """The highest rate that a pipeline sustains: processed p99 under a bound, and a backlog that stays flat. Pure.
 
 First the rate is doubled until a probe fails (or halved until one holds), then the interval between the highest that
-held and the lowest that failed is halved (on a log scale) down to `PRECISION`. One hiccup of the machine must not decide:
-a rate fails only where two of three probes fail, and the answer must hold in two of three, else it is lowered, by
-steps that double, until one does.
+held and the lowest that failed is halved (on a log scale) down to `PRECISION`. One hiccup of the machine must not
+decide: a rate fails only where two of three probes fail, and the answer must hold in two of three, else it is lowered,
+by steps that double, until one does.
 """
 
 from __future__ import annotations

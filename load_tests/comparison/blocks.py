@@ -29,6 +29,7 @@ from load_tests.comparison.statistics import MIN_ROUNDS
 from load_tests.generator.options import MOST_PRODUCERS, MOST_RATE_PER_S
 from load_tests.measure import Load, Tell, measure
 from load_tests.runs.folder import (
+    RunNotWritten,
     SavedComparison,
     SavedRun,
     create,
@@ -37,6 +38,7 @@ from load_tests.runs.folder import (
     write_comparison,
 )
 from load_tests.runs.schema import Comparison, Effect, Pair, Run, Status
+from load_tests.stopping import Stopping
 from load_tests.target.arm import Arm
 from load_tests.target.rig import Rig
 from metrics_core.errors import ConfigError, LabError
@@ -73,13 +75,22 @@ class Block(NamedTuple):
     arm: Arm
     round_number: int
     is_noise: bool
+    load: Load
 
 
 def plan_blocks(arms: Sequence[Arm], design: Design) -> list[Block]:
-    """All blocks in the order in which they run."""
-    noise = [Block(arms[0], number, True) for number in range(design.noise_pairs) for _ in range(2)]
+    """All blocks in the order in which they run.
+
+    Raises:
+        ConfigError: An arm asks for a load that nobody can offer.
+    """
+
+    def block(arm: Arm, number: int, is_noise: bool) -> Block:
+        return Block(arm, number, is_noise, _load(arm, number, design.load))
+
+    noise = [block(arms[0], number, True) for number in range(design.noise_pairs) for _ in range(2)]
     rounds = [
-        Block(arm, number, False)
+        block(arm, number, False)
         for number in range(design.rounds)
         for arm in (arms if number % 2 == 0 else list(reversed(arms)))
     ]
@@ -107,20 +118,20 @@ def run(
     Raises:
         LabError: Nothing could be compared; the text says why.
     """
-    plans = {
-        block: _load(block, design.load) for block in plan_blocks(arms, design)
-    }  # all can be run, or none is
+    blocks = plan_blocks(arms, design)
     folder = create(results, new_id("compare", datetime.now(UTC)))
     begun_us = now_us()
     done: list[tuple[Block, SavedRun]] = []
     problem, status = "", "complete"
     try:
-        with ExitStack() as stack:
+        with Stopping() as stopping, ExitStack() as stack:
             rigs = _start(arms, stack)
+            stopping.gently = True
             # Once: the revision is that of the code that was started, whatever happens to the folder meanwhile.
             targets = {arm.name: arm.target(rigs[arm.rig_key]) for arm in arms}
-            for block, run_folder, tell in _folders(arms, design, folder, step):
-                saved = measure(targets[block.arm.name], plans[block], run_folder, tell)
+            for block, run_folder, tell in _folders(blocks, folder, step):
+                stopping.check()
+                saved = measure(targets[block.arm.name], block.load, run_folder, stopping.checked(tell))
                 done.append((block, saved))
                 finished()
     except KeyboardInterrupt:
@@ -137,7 +148,14 @@ def run(
         comparison.status = "partial" if status == "partial" else "failed"
         why = problem.rstrip(".") or "it was stopped"
         comparison.findings.insert(0, f"The comparison did not end: {why}. What was measured before is kept.")
-    write_comparison(folder, comparison)
+    try:
+        write_comparison(folder, comparison)
+    except RunNotWritten:  # what the unfinished block left is of no use, and may be room enough
+        for unfinished in [
+            block for block in (folder / BLOCKS).iterdir() if not (block / "run.json").exists()
+        ]:
+            _remove(unfinished)
+        write_comparison(folder, comparison)
     return read_comparison(folder)
 
 
@@ -150,9 +168,8 @@ def _start(arms: Sequence[Arm], stack: ExitStack) -> Mapping[object, Rig]:
 
 
 def _folders(
-    arms: Sequence[Arm], design: Design, folder: Path, step: Callable[[str], Tell]
+    blocks: Sequence[Block], folder: Path, step: Callable[[str], Tell]
 ) -> Iterator[tuple[Block, Path, Tell]]:
-    blocks = plan_blocks(arms, design)
     for number, block in enumerate(blocks, 1):
         name = f"{number:03}-{'noise-' if block.is_noise else ''}{_in_a_name(block.arm.name)}"
         run_folder = folder / BLOCKS / name
@@ -171,13 +188,13 @@ def _in_a_name(arm: str) -> str:
     return re.sub(r"[^A-Za-z0-9._=-]+", "-", arm)[-60:].strip("-.")
 
 
-def _load(block: Block, load: Load) -> Load:
-    fields: dict[str, float | int] = {"seed": load.seed + block.round_number}
-    for name, value in block.arm.load:
+def _load(arm: Arm, round_number: int, load: Load) -> Load:
+    """What a block offers: all arms of a round the same schedule, unless an arm names a load of its own."""
+    fields: dict[str, float | int] = {"seed": load.seed + round_number}
+    for name, value in arm.load:
         field, low, high = _LOADS[name]
-        if not low <= value <= high or (name != "rate" and value != int(value)):
-            whole = "" if name == "rate" else "a whole number, "
-            raise ConfigError(f"{block.arm.name}: {name}={value:g}: expected {whole}{low:g} to {high:g}")
+        if not low <= value <= high:
+            raise ConfigError(f"{arm.name}: {name}={value:g}: expected {low:g} to {high:g}")
         fields[field] = value if name == "rate" else int(value)
     return replace(load, **fields)
 
@@ -251,5 +268,5 @@ def _status(arms: Iterable[Sequence[Run]]) -> Status:
 
 
 def _remove(folder: Path) -> None:
-    """A comparison that never was leaves no folder behind."""
+    """What never came to be leaves no folder behind."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -37,9 +37,10 @@ def compare_existing(
     Raises:
         LabError: A run is named twice, or lies elsewhere.
     """
+    results = results.resolve()  # it may be a link to a larger disk
     if len({run.run.id for run in saved}) < len(saved):
         raise LabError("a run is named twice; name different runs")
-    elsewhere = [run.path for run in saved if run.path.parent.resolve() != results.resolve()]
+    elsewhere = [run.path for run in saved if run.path.parent.resolve() != results]
     if elsewhere:
         raise LabError(
             f"{elsewhere[0]} is not in {results}: `python3 lab.py runs export` and `import` bring it there, "

@@ -30,6 +30,8 @@ CONNECTED_WITHIN_S: Final = 20.0
 SETTLED_WITHIN_S: Final = 20.0
 SETTLED_AFTER_STOP_S: Final = 5.0  # somebody waits for the end
 REPORTS_WITHIN_S: Final = 5.0
+QUIET_S: Final = 2.0
+TAKEN_UP_WITHIN_S: Final = 12.0  # jobs of a worker that died, by another one
 LEAD_S: Final = 0.1  # from the order to start to the start: every agent has it by then
 _LOOK_AGAIN_S: Final = 0.05
 
@@ -205,9 +207,30 @@ class Coordinator:
             if next_seq
         }
 
+    def why_not(self) -> list[str]:
+        """What went wrong, processes that ended included."""
+        return self.reasons + [
+            f"the process {name} ended during the run: its cost is not known" for name in self.processes.gone
+        ]
+
     def acked(self) -> Ledger:
         """The identities that were acknowledged in the measured part."""
         return self.total.ledgers["acked"]
+
+    def _held(self) -> tuple[bool, float]:
+        """Whether jobs hold samples, and for how many seconds nothing may come until nothing will.
+
+        Where Redis cannot be asked, jobs of a worker that died are not seen until another one takes them up.
+        """
+        if self.target.store == "memory":
+            return False, QUIET_S
+        unfinished = self.redis.unfinished()
+        if unfinished is not None:
+            return unfinished > 0, QUIET_S
+        return (
+            self.observer.newest is not None and self.observer.newest.backlog.waiting > 0,
+            TAKEN_UP_WITHIN_S,
+        )
 
     def _until_processed(self, wanted: Ledger, what: str, within_s: float = SETTLED_WITHIN_S) -> bool:
         """Until the pipeline's ledger holds them, or no more of them for a while: then they are lost.
@@ -221,14 +244,17 @@ class Coordinator:
             self.processed = self.pipeline.ledger()
             missing = count(subtract(wanted, self.processed))
             self.processes.look()
-            if not missing:
+            held, quiet_s = self._held()
+            repeats = held and self.target.own_lab  # elsewhere the queue may never be empty
+            if not missing and not repeats:
                 return True
-            waiting = self.observer.newest.backlog.waiting if self.observer.newest else 0
-            if missing != left:
+            if missing != left or held:
                 left, same_since_s = missing, time.monotonic()
-            elif time.monotonic() - same_since_s > 2.0 and not waiting:
+            elif time.monotonic() - same_since_s > quiet_s:
                 return True  # nothing comes any more: the ledger of the run will name them
             if time.monotonic() > deadline_s:
+                if not missing:
+                    return True
                 self.reasons.append(f"{missing} {what} were not processed within {within_s:.0f} s")
                 return False
             self._tell({"phase": "settling", "done": 0.0, "waiting": missing})

@@ -72,7 +72,7 @@ class Session:
     # -- in processes with users ---------------------------------------------------------------------------------------
 
     def next_number(self) -> int:
-        """Number of the next producer, over all processes: they take turns, so that the numbers have no gaps."""
+        """Number of the next producer, over all processes: they take turns, so that none comes twice."""
         number: int = self._number * self._turns + max(0, self._runner.worker_index)
         self._number += 1
         return number
@@ -180,8 +180,8 @@ class Session:
         environment, options = self._environment, self._environment.parsed_options
         total = environment.stats.total
         try:
-            if not lead.started_at_us:
-                raise LabError("; ".join(lead.reasons) or "stopped before anything was measured")
+            if not lead.total.size("created"):
+                raise LabError("; ".join(lead.why_not()) or "stopped before anything was measured")
             folder = (
                 Path(options.run_folder)
                 if options.run_folder

@@ -66,7 +66,7 @@ def outcome(
     processed = _only_created(lead.processed, ledgers["created"]) if lead.processed is not None else None
     counts = _counts(lead, processed)
     histograms = {name: histogram for name, histogram in lead.total.histograms.items() if histogram.counts}
-    reasons = list(lead.reasons)
+    reasons = lead.why_not()
     foreign = _processed_histogram(lead, counts, histograms, reasons)
     generator = _generator(lead, histograms, locust)
     status = _status(lead, interrupted, counts, generator, reasons)
@@ -168,9 +168,6 @@ def _status(
     """Whether the figures stand; adds the reasons."""
     for error, n in sorted(lead.total.errors.items(), key=lambda item: -item[1])[:3]:
         reasons.append(f"connections broke or could not be made, {n} times: {error}")
-    reasons += [
-        f"the process {name} ended during the run: its cost is not known" for name in lead.processes.gone
-    ]
     if interrupted:
         reasons.insert(0, f"stopped after {lead.measured_s:.1f} of {lead.plan.duration_s:g} s")
         return "partial"

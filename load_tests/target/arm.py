@@ -126,8 +126,8 @@ def parse_arm(text: str) -> Arm:
     settings: dict[str, str] = {}
     load: dict[str, float] = {}
     for each in given:
-        name, equals, value = each.partition("=")
-        if not equals or name not in (*SETTINGS, *LOADS):
+        name, _, value = each.partition("=")
+        if not value or name not in (*SETTINGS, *LOADS):
             raise ConfigError(f"{text}: expected NAME=VALUE with one of {', '.join((*SETTINGS, *LOADS))}")
         if SETTINGS.get(name) in settings or name in load:
             raise ConfigError(f"{text}: {name} is given twice")

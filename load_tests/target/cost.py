@@ -17,6 +17,7 @@ import redis
 from msgspec import Struct
 
 from load_tests.runs.schema import ProcessCost, RedisCost
+from pipeline_http_redis.store.counters import unfinished_jobs
 
 _PROC: Final = Path("/proc")
 _FLUSHES_FIELD: Final = 18  # of /proc/diskstats, since Linux 5.5: flush requests completed
@@ -121,7 +122,7 @@ def _split(first: Usage, last: Usage) -> tuple[float, float]:
     total_s = last.exact_s - first.exact_s
     user_s, system_s = last.user_s - first.user_s, last.system_s - first.system_s
     in_user_s = total_s * user_s / (user_s + system_s) if user_s + system_s > 0 else total_s
-    return in_user_s, total_s - in_user_s
+    return in_user_s, max(0.0, total_s - in_user_s)  # rounding may leave it a hair below 0
 
 
 class RedisMeter:
@@ -157,6 +158,15 @@ class RedisMeter:
             max(0, now.aof_bytes - before.aof_bytes),  # a rewrite makes the file smaller
             flushes,
         )
+
+    def unfinished(self) -> int | None:
+        """Jobs that wait or run, those of a dead worker included; None where it cannot be asked."""
+        if self._client is None:
+            return None
+        try:
+            return sum(unfinished_jobs(self._client))
+        except (redis.RedisError, OSError):
+            return None
 
     def _look(self) -> RedisCost | None:
         if self._client is None:

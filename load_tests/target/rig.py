@@ -56,6 +56,29 @@ def free_block(size: int) -> int:
     raise LabError(f"no block of free ports between {_FIRST_PORT} and 60000")
 
 
+def reserve_block(size: int) -> tuple[int, socket.socket]:
+    """First of `size` ports that nobody listens on, and that no other rig takes while the socket is open.
+
+    Two rigs that start at the same moment would else choose the same ports, and one would measure the other. The socket
+    listens on the first port, which no rig uses.
+
+    Raises:
+        LabError: There is no such block.
+    """
+    for base in range(_FIRST_PORT, 60_000, size):
+        guard = socket.socket()
+        try:
+            guard.bind(("127.0.0.1", base))
+            guard.listen()
+        except OSError:
+            guard.close()
+            continue
+        if all(is_free(base + offset) for offset in range(1, size)):
+            return base, guard
+        guard.close()
+    raise LabError(f"no block of free ports between {_FIRST_PORT} and 60000")
+
+
 def is_free(port: int) -> bool:
     """Whether nobody listens on a port of this machine."""
     with socket.socket() as probe:
@@ -87,9 +110,9 @@ class Rig:
         env = Env(self.settings)
         self.fsync, self.workers = env.text("LAB_FSYNC"), env.integer("LAB_WORKERS")
         self.ingest_processes = env.integer("LAB_INGEST_PROCESSES")
-        self.base = free_block(8)
-        self.ingest, self.fanout, self.websocket = self.base + 1, self.base + 2, self.base + 3
         self.folder = _new_folder()
+        self.base, self._guard = reserve_block(8)
+        self.ingest, self.fanout, self.websocket = self.base + 1, self.base + 2, self.base + 3
         self.redis_url = ""
         self.children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -197,11 +220,11 @@ class Rig:
         """
         deadline = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline:
-            if ready():
-                return
             child = self.children.get(name)
             if child is not None and child.poll() is not None:
                 break
+            if ready():
+                return
             time.sleep(0.02)
         log = self.folder / f"{name}.log"
         tail = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
@@ -244,6 +267,7 @@ class Rig:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+        self._guard.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._private:
             shutil.rmtree(self._private, ignore_errors=True)

@@ -28,8 +28,8 @@ def target_at(env: Env, arm: str, producers_at: str = "") -> Target:
     protocol, store = ARMS[arm]
     ingest, feed = env.url("LAB_INGEST_URL", "http", 1), env.url("LAB_FANOUT_URL", "http", 2)
     where = producers_at or (ingest if store == "redis" else env.url("LAB_PIPELINE_B_URL", "ws", 3))
-    url = urlsplit(where)
     try:
+        url = urlsplit(where)
         host, port = url.hostname, url.port
     except ValueError:
         host = port = None

@@ -31,7 +31,7 @@ class Ended(NamedTuple):
 
 
 class LoadCommand:
-    """One `load` (or `locust`) at a time; nothing of it is left afterwards, whatever the test did.
+    """Runs `load` or `locust`; nothing of it is left afterwards, whatever the test did.
 
     Args:
         folder: An empty folder.
@@ -51,7 +51,7 @@ class LoadCommand:
             | environ
             | {_MARK: self._mark}
         )
-        self._process: subprocess.Popen[bytes] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> LoadCommand:
         return self
@@ -61,8 +61,12 @@ class LoadCommand:
     ) -> None:
         for process in self.left_behind():
             process.kill()
-        if self._process is not None:
-            self._process.wait(_ENDS_WITHIN_S)
+        for started in self._started:
+            started.wait(_ENDS_WITHIN_S)
+
+    @property
+    def _process(self) -> subprocess.Popen[bytes]:
+        return self._started[-1]
 
     # -- running -----------------------------------------------------------------------------------------------------
 
@@ -81,7 +85,7 @@ class LoadCommand:
     def start_program(self, *command: str) -> subprocess.Popen[bytes]:
         """Start any program; what it says is kept with the rest."""
         with self.said_in.open("ab") as said:
-            self._process = subprocess.Popen(
+            started = subprocess.Popen(
                 command,
                 env=self._environ,
                 cwd=self.said_in.parent,
@@ -90,6 +94,7 @@ class LoadCommand:
                 stderr=said,
                 start_new_session=True,
             )
+        self._started.append(started)
         return self._process
 
     def run(self, *arguments: str) -> Ended:
@@ -104,12 +109,10 @@ class LoadCommand:
 
     def ended(self, within_s: float = _ENDS_WITHIN_S) -> Ended:
         """Wait for the end of what was started last."""
-        assert self._process is not None
         return Ended(self._process.wait(within_s), self.said())
 
     def interrupt(self) -> None:
         """Ctrl-C: SIGINT for the whole process group, as a terminal sends it."""
-        assert self._process is not None
         os.killpg(self._process.pid, signal.SIGINT)
 
     # -- looking -----------------------------------------------------------------------------------------------------
@@ -129,7 +132,6 @@ class LoadCommand:
                     continue
                 if "--target" in command:
                     return read_target(Path(command[command.index("--target") + 1]))
-            assert self._process is not None
             assert self._process.poll() is None, self.said()
             return None
 
