@@ -33,6 +33,7 @@ from load_tests.wire.websocket import WebSocketChannel
 from metrics_core.limits import MAX_EPOCHS_PER_PRODUCER
 
 REPORT_EVERY_S: Final = 0.5
+CONNECTED_EVERY_S: Final = 0.05  # before the first phase: a run begins as soon as all are connected
 SEEN_WITHIN_S: Final = 2.0
 DRAIN_S: Final = 10.0
 """How long answers may take after the last send."""
@@ -233,7 +234,7 @@ class Agent:
 
     def _report_for_ever(self) -> None:
         while True:
-            gevent.sleep(REPORT_EVERY_S)
+            gevent.sleep(REPORT_EVERY_S if self._phase else CONNECTED_EVERY_S)
             self._report()
 
     def _report(self) -> None:

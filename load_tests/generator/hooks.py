@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -226,6 +227,16 @@ def _new_folder(results: Path, arm: str) -> Path:
     return create(results, new_id(arm, datetime.now(UTC)))
 
 
+def _interrupt_only(main: Any) -> None:
+    """Let Ctrl-C reach Locust's main greenlet alone, which ends the run in order.
+
+    Python would raise it in whichever greenlet runs: in the middle of counting an answer, or of writing the run.
+    """
+    gevent.signal_handler(
+        signal.SIGINT, lambda: gevent.get_hub().loop.run_callback(main.throw, KeyboardInterrupt)
+    )
+
+
 def install(arm: str) -> None:
     """Make the locustfile that calls this load `arm`."""
 
@@ -233,6 +244,7 @@ def install(arm: str) -> None:
     hooks.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
 
     def on_init(environment: Environment, **_: Any) -> None:
+        _interrupt_only(gevent.getcurrent())
         ProducerUser.session = session = Session(environment, arm)
         hooks.test_start.add_listener(lambda **_: session.start())
         hooks.test_stopping.add_listener(lambda **_: session.stop())
