@@ -92,7 +92,7 @@ def test_a_stop_of_two_seconds_shows_in_the_corrected_p99_and_hardly_in_the_unco
 ) -> None:
     """A closed-model tool sends nothing while nothing is answered, and so hardly sees that nothing is answered."""
     target = parse_arm("http1").target(rig)
-    load = Load(rate_per_s=200, producers=4, duration_s=7, warmup_s=0.3)
+    load = Load(rate_per_s=200, producers=4, duration_s=6, warmup_s=0.2)
     with Stop(target.processes["ingest"], at=0.3, seconds=2) as stop:
         run = measure(target, load, tmp_path, stop.tell).run
     assert stop.stopped
@@ -278,7 +278,7 @@ def test_a_slow_build_costs_more(
     thousand: Callable[[str], Thousand], command: LoadCommand, tmp_path: Path
 ) -> None:
     build = slow_build(tmp_path / "slow", 100, "websocket")
-    ended = command.run(f"websocket@{build}", "--own", "--duration", "3", "--warmup", "0")
+    ended = command.run(f"websocket@{build}", "--own", "--duration", "2", "--warmup", "0")
     assert ended.code == 0, ended.said
     slow: SavedRun = command.saved()
     cost = BY_KEY["cpu"].of

@@ -52,7 +52,7 @@ def check(run: Run, arm: str, generators: int = 1) -> None:
     assert run.setup.own_lab is False
 
 
-@pytest.mark.parametrize("file, arm", [(HTTP1, "http1"), (HTTP2, "http2"), (WEBSOCKET, "websocket")])
+@pytest.mark.parametrize("file, arm", [(HTTP2, "http2"), (WEBSOCKET, "websocket")])
 def test_headless(locust: LoadCommand, file: str, arm: str) -> None:
     ended = locust.run_locust(file, *USERS, *SMALL)
     assert ended.code == 0, ended.said
@@ -143,6 +143,7 @@ def test_the_web_page_starts_stops_and_starts_again(locust: LoadCommand) -> None
     assert json.loads(ask(f"{url}/swarm", **form))["success"] is True
     until(lambda: len(runs_in(locust.results)) == 2, "the run is saved")
     check(runs_in(locust.results)[1], "websocket")
+    until(lambda: state() == "stopped", "the test has ended")
 
     process.send_signal(signal.SIGINT)
     locust.ended(20)
