@@ -19,6 +19,7 @@ from control_plane.settings import ROOT, Settings, read_dotenv
 from control_plane.state import LabRecord, find, read_record
 from lab_runtime import valkey
 from lab_runtime.env import Env
+from load_tests.flags import Finite
 from load_tests.generator.options import DEFAULT_DURATION_S, MOST_PRODUCERS, MOST_RATE_PER_S
 from load_tests.generator.pipeline import Pipeline, PipelineSilent
 from load_tests.generator.shapes import SHAPES, SOAK_S
@@ -43,14 +44,14 @@ INTERRUPTED = 130
     default=1000.0,
     show_default=True,
     metavar="X",
-    type=click.FloatRange(0.1, MOST_RATE_PER_S),
+    type=Finite(0.1, MOST_RATE_PER_S),
     help="samples per second, all producers together",
 )
 @click.option(
     "--duration",
     "duration_s",
     metavar="SECONDS",
-    type=click.FloatRange(0.5, 86_400),
+    type=Finite(0.5, 86_400),
     help=f"measured part [{DEFAULT_DURATION_S:g}; soak: {SOAK_S:g}]",
 )
 @click.option("--shape", default="steady", show_default=True, type=click.Choice(list(SHAPES)))
@@ -72,9 +73,7 @@ INTERRUPTED = 130
     help="producers, each with its own connection and identities",
 )
 @click.option("--schedule", default="poisson", show_default=True, type=click.Choice(["poisson", "constant"]))
-@click.option(
-    "--warmup", "warmup_s", default=2.0, show_default=True, type=click.FloatRange(0, 600), metavar="SECONDS"
-)
+@click.option("--warmup", "warmup_s", default=2.0, show_default=True, type=Finite(0, 600), metavar="SECONDS")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**31), metavar="N")
 @click.option(
     "--generators",

@@ -235,7 +235,7 @@ def read_files(path: Path, kind: str) -> dict[str, bytes]:
     files[CHECKSUMS] = read_file(path, CHECKSUMS)
     for name in names:
         folder = block_folder(path, name)
-        if folder.is_symlink() or folder.parent.is_symlink():
+        if folder.is_symlink() or (folder.parent.name == BLOCKS and folder.parent.is_symlink()):
             raise RunUnreadable(f"{shown(folder)} is a symbolic link; a comparison holds its own blocks")
         files |= {f"{BLOCKS}/{name}/{file}": read_file(folder, file) for file in RUN_FILES}
     return files

@@ -259,10 +259,12 @@ def render_comparison(saved: SavedComparison) -> RenderableType:
     comparison = saved.comparison
     parts: list[RenderableType] = []
     runs = [*saved.noise, *(run for runs in saved.blocks.values() for run in runs)]
-    losses = [run for run in runs if run.run.counts.lost]
+    losses = [run for run in runs if run.run.counts.lost or run.run.counts.acked > run.run.counts.processed]
     parts += [Text(f"{shown(run.path.name)}: {headline(run.run)}", "bold red") for run in losses]
     if not losses:
-        parts.append(Text(f"nothing was lost in {len(runs)} blocks", "green"))
+        parts.append(
+            Text(f"nothing was lost in {len(runs)} {'block' if len(runs) == 1 else 'blocks'}", "green")
+        )
     if comparison.status in _WHY:
         parts.append(Text(f"{comparison.status}: {_WHY[comparison.status]}", _STYLES[comparison.status]))
     parts += [Text(shown(finding), "yellow") for finding in comparison.findings]

@@ -149,6 +149,8 @@ def _check_setting(text: str, variable: str, value: str) -> None:
             env.integer(variable)
     except ConfigError as error:
         raise ConfigError(f"{text}: {str(error).partition(': ')[2]}") from None
+    if variable == "LAB_WORKERS" and value == "0":
+        raise ConfigError(f"{text}: without workers nothing is ever processed; expected 1 or more")
 
 
 def _number(text: str, name: str, value: str) -> float:
