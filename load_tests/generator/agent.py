@@ -191,6 +191,7 @@ class Agent:
         if phase.number == GIVE_UP:
             for producer in self._producers.values():
                 producer.give_up()
+            self._pacer.release()
             return
         self._wall = Wall(phase.start_us)
         self._running = set(self._producers)

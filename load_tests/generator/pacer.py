@@ -13,6 +13,7 @@ import heapq
 import itertools
 import os
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 from gevent.hub import Waiter, get_hub
@@ -66,6 +67,15 @@ class Pacer:
             self._arm()
         waiter.get()
 
+    def release(self) -> None:
+        """Wake everyone who waits, whatever their moment."""
+        self._hub.loop.run_callback(self._release)
+
+    def _release(self) -> None:
+        waiting, self._heap = self._heap, []
+        for _, _, waiter in sorted(waiting):
+            waiter.switch(None)
+
     def _arm(self) -> None:
         moment_s = self._heap[0][0]
         if self._fd < 0:
@@ -77,7 +87,8 @@ class Pacer:
         self._libc.timerfd_settime(self._fd, _ABSOLUTE, ctypes.byref(self._spec), None)
 
     def _on_readable(self) -> None:
-        os.read(self._fd, 8)
+        with suppress(BlockingIOError):  # it was set anew meanwhile
+            os.read(self._fd, 8)
         self._wake()
 
     def _wake(self) -> None:

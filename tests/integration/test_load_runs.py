@@ -8,12 +8,15 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from load_tests.runs.folder import SavedRun
+from load_tests.target.rig import is_free, reserve_block
 from load_tests.target.target import Target
 from tests.lab_process import LabProcess
 from tests.support.load_command import Ended, LoadCommand
@@ -150,10 +153,10 @@ def processed_at(target: Target) -> int:
         return 0
 
 
-def is_measuring(command: LoadCommand) -> Target:
-    """Wait until samples of the measured part (there is no warm-up) are processed."""
+def is_measuring(command: LoadCommand, samples: int = 150) -> Target:
+    """Wait until so many samples of the measured part (there is no warm-up) are processed."""
     target = command.target()
-    until(lambda: processed_at(target) > 150, "it is measured")
+    until(lambda: processed_at(target) > samples, "it is measured")
     return target
 
 
@@ -164,7 +167,7 @@ LONG: Final = ("--own", "--duration", "60", "--warmup", "0", "--servers", "6")
 def test_ctrl_c_keeps_what_was_measured(command: LoadCommand, arm: str, rate: str) -> None:
     """Nothing is called lost that is on its way still."""
     command.start(arm, *LONG, "--rate", rate)
-    is_measuring(command)
+    is_measuring(command, int(rate) // 2)
     command.interrupt()
     ended = command.ended(20)
     assert ended.code == 130, ended.said
@@ -233,6 +236,18 @@ def test_the_ingest_killed_is_a_failed_run_and_not_a_loss(command: LoadCommand) 
     assert run.counts.acked > 100
     assert "UNKNOWN" in ended.said
     assert command.left_behind() == []
+
+
+def test_pipelines_of_two_measurements_never_share_ports() -> None:
+    """Also where both look for ports before either listens: one would measure the other."""
+    with ExitStack() as stack:
+        bases = []
+        for _ in range(3):
+            base, guard = reserve_block(8)
+            stack.enter_context(guard)
+            bases.append(base)
+            assert not is_free(base)
+    assert all(abs(a - b) >= 8 for a, b in combinations(bases, 2))
 
 
 # -- bad input and bad disks ------------------------------------------------------------------------------------------
