@@ -28,7 +28,7 @@ from load_tests.progress import shown
 from load_tests.runs.folder import RESULTS, SavedRun, create, new_id, read_run
 from load_tests.runs.machine import revision
 from load_tests.runs.summary import render_run
-from load_tests.target.arm import Arm, parse_arm
+from load_tests.target.arm import PIPELINES, Arm, parse_arm
 from load_tests.target.running import target_at
 from load_tests.target.target import Target
 from metrics_core.errors import LabError
@@ -152,7 +152,7 @@ def _remove_if_empty(folder: Path) -> None:
 @contextmanager
 def _target(arm: Arm, own: bool, console: Console) -> Iterator[Target]:
     """What to load, while it runs."""
-    plain = arm.kind == "pipelines" and not arm.settings and arm.build == ROOT
+    plain = arm.base in PIPELINES and not arm.settings and arm.build == ROOT
     ours = {name: text for name, text in os.environ.items() if name.startswith("LAB_")}
     settings = Settings.from_environ(read_dotenv(ROOT / ".env") | ours)
     record = read_record(settings.state_dir) if plain and not own else None

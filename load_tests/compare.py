@@ -45,10 +45,10 @@ from metrics_core.limits import MAX_BATCH_SAMPLES
 INTERRUPTED = 130
 _WIDTH_IN_A_FILE = 140
 ROUNDS = 12
-NOISE_PAIRS = 8
+NOISE_PAIRS = 6
 MOST_ROUNDS = 100
 SECONDS = 2.0
-WARMUP_S = 0.5
+WARMUP_S = 1.0
 
 
 @click.command("compare", short_help="Compare pipelines: measure them interleaved, or use saved runs.")

@@ -1,4 +1,4 @@
-"""Runs a comparison: all rigs up, A/A blocks first, then interleaved blocks of every arm.
+"""Runs a comparison: A/A blocks first, then interleaved blocks of every arm, each block on fresh processes.
 
 ::
 
@@ -6,15 +6,17 @@
     rounds   a b c   c b a   a b c   … every arm once a round, the order turned each time (ABBA)
 
 A round offers every arm the same schedule. Turning the order lets a steady drift of the machine (heat, a neighbour) hit
-every arm alike. Whatever ends it early, the blocks that are done are kept, and say `partial`.
+every arm alike. Processes are started for each block and ended after it: one and the same program differs from start to
+start (addresses, hash seeds, the memory it got) by more than from block to block, and blocks of one process would
+hide that (T. Kalibera, R. Jones, *Rigorous benchmarking in reasonable time*, 2013). Whatever ends a comparison early,
+the blocks that are done are kept, and say `partial`.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,7 +42,6 @@ from load_tests.runs.folder import (
 from load_tests.runs.schema import Comparison, Effect, Pair, Run, Status
 from load_tests.stopping import Stopping
 from load_tests.target.arm import Arm
-from load_tests.target.rig import Rig
 from metrics_core.errors import ConfigError, LabError
 from metrics_core.limits import MAX_BATCH_SAMPLES
 
@@ -124,14 +125,13 @@ def run(
     done: list[tuple[Block, SavedRun]] = []
     problem, status = "", "complete"
     try:
-        with Stopping() as stopping, ExitStack() as stack:
-            rigs = _start(arms, stack)
+        with Stopping() as stopping:
             stopping.gently = True
-            # Once: the revision is that of the code that was started, whatever happens to the folder meanwhile.
-            targets = {arm.name: arm.target(rigs[arm.rig_key]) for arm in arms}
             for block, run_folder, tell in _folders(blocks, folder, step):
                 stopping.check()
-                saved = measure(targets[block.arm.name], block.load, run_folder, stopping.checked(tell))
+                with block.arm.make_rig() as rig:
+                    target = block.arm.target(rig)
+                    saved = measure(target, block.load, run_folder, stopping.checked(tell))
                 done.append((block, saved))
                 finished()
     except KeyboardInterrupt:
@@ -157,14 +157,6 @@ def run(
             _remove(unfinished)
         write_comparison(folder, comparison)
     return read_comparison(folder)
-
-
-def _start(arms: Sequence[Arm], stack: ExitStack) -> Mapping[object, Rig]:
-    rigs: dict[object, Rig] = {}
-    for arm in arms:
-        if arm.rig_key not in rigs:
-            rigs[arm.rig_key] = stack.enter_context(arm.make_rig())
-    return rigs
 
 
 def _folders(

@@ -24,6 +24,9 @@ from load_tests.target.rig import ROOT, Kind, Rig
 from load_tests.target.target import ARMS, Target
 from metrics_core.errors import ConfigError, LabError
 
+PIPELINES: Final = ("http1", "http2", "websocket")
+"""The arms that a lab which runs has; the others are crossovers."""
+
 SETTINGS: Final = {
     "workers": "LAB_WORKERS",
     "fsync": "LAB_FSYNC",
@@ -68,14 +71,9 @@ class Arm:
     @property
     def kind(self) -> Kind:
         """The rig that it needs."""
-        if self.base in ("http1-memory", "http2-memory"):
-            return "http-memory"
-        return "websocket-redis" if self.base == "websocket-redis" else "pipelines"
-
-    @property
-    def rig_key(self) -> tuple[Kind, tuple[tuple[str, str], ...], Path]:
-        """Arms with the same key share a rig."""
-        return self.kind, self.settings, self.build
+        if self.protocol == "websocket":
+            return "websocket-memory" if self.store == "memory" else "websocket-redis"
+        return "http-memory" if self.store == "memory" else "http-redis"
 
     def make_rig(self) -> Rig:
         """The rig that it needs; not started."""
@@ -94,7 +92,7 @@ class Arm:
             port=port,
             http_url=f"http://127.0.0.1:{port}",
             feed_url=f"ws://127.0.0.1:{feed_port}/v1/feed",
-            processes=rig.pids(self._process_names(rig)),
+            processes=rig.pids(),
             redis_url=rig.redis_url if self.store == "redis" else "",
             fsync=rig.fsync,
             workers=rig.workers,
@@ -104,11 +102,6 @@ class Arm:
             own_lab=True,
             disk=str(rig.folder) if self.store == "redis" else "",
         )
-
-    def _process_names(self, rig: Rig) -> list[str]:
-        if self.base == "websocket":
-            return ["websocket"]
-        return [name for name in rig.children if name != "websocket"]
 
 
 def parse_arm(text: str) -> Arm:

@@ -38,7 +38,7 @@ STOPS_WITHIN_S: Final = 6.0
 _FIRST_PORT: Final = 30_000
 _PR_SET_PDEATHSIG: Final = 1
 
-Kind = Literal["pipelines", "http-memory", "websocket-redis"]
+Kind = Literal["pipelines", "http-redis", "websocket-memory", "http-memory", "websocket-redis"]
 
 PIPELINE_A: Final = ("ingest", "worker-1", "worker-2", "fanout", "redis")
 PIPELINE_B: Final = ("websocket",)
@@ -94,7 +94,7 @@ class Rig:
     """Starts processes when entered, ends them all when left.
 
     Args:
-        kind: Both pipelines, or one of the crossovers.
+        kind: Both pipelines, one of them (`http-redis` is A, `websocket-memory` is B), or one of the crossovers.
         settings: `LAB_…` variables on top of the defaults (`LAB_WORKERS`, `LAB_FSYNC`, …).
         build: The folder whose code runs.
     """
@@ -127,7 +127,7 @@ class Rig:
     @property
     def has_redis(self) -> bool:
         """Whether pipeline A's store and workers are part of it."""
-        return self.kind != "http-memory"
+        return self.kind not in ("http-memory", "websocket-memory")
 
     def start_all(self) -> None:
         """Start what this rig consists of, and wait until it is ready.
@@ -140,19 +140,24 @@ class Rig:
             for number in range(1, self.workers + 1):
                 self.start_module(f"worker-{number}", "pipeline_http_redis", "worker")
             self.start_module("fanout", "pipeline_http_redis", "fanout")
-        if self.kind == "pipelines":
+        if self.kind in ("pipelines", "http-redis"):
             for name in self.ingest_names():
                 self.start_module(name, "pipeline_http_redis", "ingest")
+        if self.kind in ("pipelines", "websocket-memory"):
             self.start_module("websocket", "pipeline_websocket")
-        else:
+        if self.kind in ("http-memory", "websocket-redis"):
             self.start_module(self.kind, "load_tests.crossovers", self.kind)
-        ports = {
-            "pipelines": {"ingest": self.ingest, "fanout": self.fanout, "websocket": self.websocket},
-            "http-memory": {"http-memory": self.ingest},
-            "websocket-redis": {"websocket-redis": self.websocket, "fanout": self.fanout},
-        }[self.kind]
-        for name, port in ports.items():
-            self.wait(partial(self._is_ready, port), name)
+        served = {
+            "ingest": self.ingest,
+            "http-memory": self.ingest,
+            "fanout": self.fanout,
+            "websocket": self.websocket,
+            "websocket-redis": self.websocket,
+        }
+        for name in self.children:
+            port = served.get("ingest" if name.startswith("ingest") else name)
+            if port is not None:
+                self.wait(partial(self._is_ready, port), name)
         if self.has_redis:
             self.wait(lambda: self._workers_seen() == self.workers, "workers")
 

@@ -41,7 +41,7 @@ def test_measuring_ends_with_a_table_and_reports(run: Run, faked: Faked, results
     code, out, err = run("--run", "http1, websocket,", *SMALL)
     assert (code, err) == (0, "")
     lines = [line.rstrip() for line in out.splitlines()]
-    assert lines[0] == "8 blocks of 2 s, about 36 s; nothing else should run meanwhile"
+    assert lines[0] == "8 blocks of 2 s, about 40 s; nothing else should run meanwhile"
     assert lines[1:9] == [f"  {number} of 8 runs" for number in range(1, 9)]
     assert lines[9] == "nothing was lost in 8 blocks"
     assert "websocket against http1" in lines

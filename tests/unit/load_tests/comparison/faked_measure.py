@@ -31,7 +31,7 @@ Plant = Callable[[int, str], dict[str, Any]]
 class FakeRig:
     """Stands for processes."""
 
-    key: object
+    arm: str
     running: bool = False
 
     def __enter__(self) -> Self:
@@ -59,7 +59,9 @@ class Faked:
     def measure(self, target: Target, load: Load, folder: Path, tell: Tell) -> SavedRun:
         """Makes a run up, in place of `load_tests.measure.measure`."""
         self.measured.append((target.arm, load))
-        assert any(rig.running for rig in self.rigs)
+        assert [rig.arm for rig in self.rigs if rig.running] == [target.arm], (
+            "its own processes, and no others"
+        )
         assert not list(folder.iterdir())
         (folder / "locust.log").touch()
         tell({"phase": "measuring", "done": 0.5, "created": 1, "acked": 1})
@@ -84,7 +86,7 @@ def fake_processes(monkeypatch: pytest.MonkeyPatch) -> Faked:
     faked = Faked()
 
     def make_rig(arm: Arm) -> FakeRig:
-        faked.rigs.append(FakeRig(arm.rig_key))
+        faked.rigs.append(FakeRig(arm.name))
         return faked.rigs[-1]
 
     def target(arm: Arm, rig: FakeRig) -> Target:

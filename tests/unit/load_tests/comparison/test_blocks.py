@@ -96,9 +96,9 @@ def test_a_load_that_no_block_can_have_is_refused_before_anything_starts(
     assert not (tmp_path / "results").exists()
 
 
-def test_arms_that_differ_in_load_only_share_their_processes(faked: Faked, tmp_path: Path) -> None:
-    compared(tmp_path, ["http1", "websocket", "http1:batch=10", "http1:workers=4"])
-    assert len(faked.rigs) == 2
+def test_every_block_has_fresh_processes(faked: Faked, tmp_path: Path) -> None:
+    compared(tmp_path, ["http1", "http1:batch=10"])
+    assert [rig.arm for rig in faked.rigs] == [arm for arm, _ in faked.measured]
     assert not any(rig.running for rig in faked.rigs)
 
 

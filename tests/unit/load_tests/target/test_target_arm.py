@@ -16,9 +16,9 @@ from metrics_core.errors import ConfigError, LabError
 @pytest.mark.parametrize(
     "name, kind",
     [
-        ("http1", "pipelines"),
-        ("http2", "pipelines"),
-        ("websocket", "pipelines"),
+        ("http1", "http-redis"),
+        ("http2", "http-redis"),
+        ("websocket", "websocket-memory"),
         ("http1-memory", "http-memory"),
         ("http2-memory", "http-memory"),
         ("websocket-redis", "websocket-redis"),
@@ -59,23 +59,6 @@ def test_the_code_of_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert parse_arm("websocket@other").build == build
     monkeypatch.setenv("HOME", str(tmp_path))
     assert parse_arm("websocket@~/other").build == build
-
-
-def test_arms_share_a_rig_where_their_processes_are_the_same(tmp_path: Path) -> None:
-    build = a_build(tmp_path / "other")
-    keys = {
-        text: parse_arm(text).rig_key
-        for text in (
-            "http1",
-            "http2",
-            "websocket:batch=9",
-            "http1:workers=4",
-            f"http1@{build}",
-            "http1-memory",
-        )
-    }
-    assert keys["http1"] == keys["http2"] == keys["websocket:batch=9"]
-    assert len(set(keys.values())) == 4
 
 
 @pytest.mark.parametrize(
@@ -129,8 +112,8 @@ class FakeRig:
         self.fsync, self.workers, self.ingest_processes = "always", 2, 1
         self.redis_url, self.folder = "unix:///r.sock", Path("/rig")
 
-    def pids(self, names: list[str]) -> dict[str, int]:
-        return {name: 100 + number for number, name in enumerate(names)}
+    def pids(self) -> dict[str, int]:
+        return {name: 100 + number for number, name in enumerate(self.children)}
 
 
 @pytest.mark.parametrize(
@@ -141,8 +124,7 @@ class FakeRig:
     ],
 )
 def test_what_an_arm_loads_on_its_rig(text: str, port: int, feed_port: int, processes: list[str]) -> None:
-    """Only its own processes are billed, though both pipelines run."""
-    rig: Any = FakeRig("redis", "worker-1", "fanout", "ingest", "websocket")
+    rig: Any = FakeRig(*processes)
     target = parse_arm(text).target(rig)
     assert (target.port, target.http_url) == (port, f"http://127.0.0.1:{port}")
     assert target.feed_url == f"ws://127.0.0.1:{feed_port}/v1/feed"
