@@ -28,7 +28,8 @@ CLOCKS_ARE_THREE: Final = (
 )
 TURNS: Final = (
     "Arms take turns forwards and backwards (A B B A), so that a machine that slowly warms up or slows down burdens "
-    "all of them alike. Warm-up is not counted."
+    "all of them alike. Each block runs on processes started for it, "
+    "since a program differs from start to start. Warm-up is not counted."
 )
 NOT_IN_TURNS: Final = (
     "The runs were made at different times. A change of the machine in between counts as difference."
@@ -43,7 +44,8 @@ IDENTICAL: Final = (
 NO_IDENTICAL: Final = "There were no A/A blocks, so this machine's noise floor is not measured."
 BILL: Final = (
     "Processor time, memory and Redis's own counters from the start of the measured part to the end of the drain; "
-    "bytes from the kernel's counts of each connection; the whole divided by the samples that were delivered."
+    "bytes from the kernel's counts of each connection; the whole divided by the samples that were delivered. Where two "
+    "arms give the generator the same work, the ratio of processor times is taken relative to the generator's own."
 )
 NOT_MEASURED: Final = (
     "No network: both ends talk over loopback, without delay or loss. The generator runs on the same cores as the "

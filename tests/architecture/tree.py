@@ -32,7 +32,7 @@ _NOT_OURS: Final = frozenset(
         "wheels",
     }
 )
-_NOT_TEXT: Final = frozenset({".png", ".ico", ".gif", ".woff2", ".pyc"})
+_NOT_TEXT: Final = frozenset({".labrun", ".png", ".ico", ".gif", ".woff2", ".pyc"})
 
 
 def files(*suffixes: str, under: Path = ROOT) -> Iterator[Path]:
