@@ -44,8 +44,8 @@ IDENTICAL: Final = (
 NO_IDENTICAL: Final = "There were no A/A blocks, so this machine's noise floor is not measured."
 BILL: Final = (
     "Processor time, memory and Redis's own counters from the start of the measured part to the end of the drain; "
-    "bytes from the kernel's counts of each connection; the whole divided by the samples that were delivered. Where two "
-    "arms give the generator the same work, the ratio of processor times is taken relative to the generator's own."
+    "bytes from the kernel's counts of each connection; the whole divided by the samples that were delivered. Where "
+    "two arms give the generator the same work, their processor times are compared relative to the generator's own."
 )
 NOT_MEASURED: Final = (
     "No network: both ends talk over loopback, without delay or loss. The generator runs on the same cores as the "
