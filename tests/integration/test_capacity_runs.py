@@ -18,7 +18,8 @@ SECONDS = 0.5
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with parse_arm("http1").make_rig() as running:
+    """Both pipelines."""
+    with Rig() as running:
         yield running
 
 
