@@ -144,7 +144,8 @@ def test_theme_follows_the_system_until_the_reader_chooses(
     page.emulate_media(color_scheme="light")
     light = page.evaluate(ink)
     assert light != dark
-    assert page.evaluate(SCRIPT.format("latency-chart")) != chart
+    redrawn = f"before => {SCRIPT.format('latency-chart')} !== before"
+    page.wait_for_function(redrawn, arg=chart)  # in a frame to come
     button.click()
     expect(button).to_have_text("Theme: light")
     button.click()
@@ -164,7 +165,7 @@ def test_paper_is_light_and_has_no_controls(pages: dict[str, str], open_page: Op
     expect(page.locator(".contents")).to_be_hidden()
     expect(page.locator("table.headline thead")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert page.evaluate(SCRIPT.format("latency-chart")) != dark
+    page.wait_for_function(f"before => {SCRIPT.format('latency-chart')} !== before", arg=dark)
     assert page.evaluate(TOO_WIDE) == []
     assert page.evaluate(OVERLAPPING) == []
     assert page.pdf(format="A4").startswith(b"%PDF")
