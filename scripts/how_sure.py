@@ -99,6 +99,7 @@ def trial(pipeline: str, number: int, folder: Path, design: Design) -> dict[str,
     return {
         "pipeline": pipeline,
         "trial": number,
+        "revision": revision(ROOT),
         "at_us": saved.comparison.started_at_us,
         "seconds": round(time.monotonic() - begun_s),
         "status": saved.comparison.status,
@@ -124,9 +125,8 @@ def page(kept: dict[str, Any]) -> str:
     machine, design, trials = kept["machine"], kept["design"], kept["trials"]
     where = f"{machine['cores']} × {machine['cpu']}, {machine['system']}, Python {machine['python']}"
     how = f"{design['rounds']} rounds of {design['seconds']:g} s, {design['noise_pairs']} A/A pairs"
-    measured = (
-        f"Measured on {where}, revision {kept['revision']}: {how}, 1,000 samples/s, seed 1000 × trial.\n"
-    )
+    code = ", ".join(dict.fromkeys(each["revision"] for each in trials))
+    measured = f"Measured on {where}, revision {code}: {how}, 1,000 samples/s, seed 1000 × trial.\n"
     lines = [HEAD, measured, *_table(SUMMARY, [_summary(name, trials) for name in PLANTED_PERCENT])]
     return (
         "\n".join([*lines, "\nTrial by trial:\n", *_table(TRIALS, [_line(each) for each in trials])]) + "\n"
@@ -173,6 +173,7 @@ def main() -> int:
     )
     parser.add_argument("--trials", type=int, default=10, help="of each pipeline [10]")
     parser.add_argument("--pipelines", default="http1,websocket")
+    parser.add_argument("--more", action="store_true", help="add to what is kept (same machine and design)")
     parser.add_argument("--write", action="store_true", help="only make the page of what is kept")
     options = parser.parse_args()
     if options.write:
@@ -180,15 +181,21 @@ def main() -> int:
         return 0
     kept: dict[str, Any] = {
         "machine": msgspec.to_builtins(describe()),
-        "revision": revision(ROOT),
         "design": {"rounds": ROUNDS, "seconds": SECONDS, "noise_pairs": NOISE_PAIRS},
         "trials": [],
     }
+    if options.more:
+        before = msgspec.json.decode(KEPT.read_bytes())
+        if (before["machine"], before["design"]) != (kept["machine"], kept["design"]):
+            print("how_sure: what is kept was measured elsewhere or otherwise", file=sys.stderr)
+            return 1
+        kept = before
+    first = max((each["trial"] for each in kept["trials"]), default=0) + 1
     folder = ROOT / ".lab" / "how-sure"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        for number in range(1, options.trials + 1):
+        for number in range(first, first + options.trials):
             for pipeline in options.pipelines.split(","):
                 load = Load(1000.0, 1, 50, "steady", "poisson", SECONDS, WARMUP_S, 1000 * number)
                 found = trial(pipeline, number, folder, Design(ROUNDS, NOISE_PAIRS, load, 0.95))
