@@ -121,7 +121,7 @@ WARMUP_S = 1.0
     "publish_in",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="FOLDER",
-    help="write the document of results of these comparisons there, with a report of each",
+    help="write the document of results of these comparisons there, with pictures and an archive of each",
 )
 @click.option(
     "--stdout",

@@ -1,7 +1,8 @@
-"""Publishes comparisons: one document of results, a report and pictures of each, and the measurements themselves.
+"""Publishes comparisons: one document of results, the pictures of each, and the measurements themselves.
 
-Into a folder go `performance-results.md`, `reports/ID/report.html` with its pictures, and `reports/ID.labrun`, out of
-which all the rest can be made again; a test does so and finds the document unchanged.
+Into a folder go `performance-results.md`, pictures in `reports/ID/`, and `reports/ID.labrun`, out of which all the rest
+can be made again; a test does so and finds the document unchanged. The HTML report stays out: it holds Chart.js, which
+comes from its wheel and is not to be copied into a repository. Who imports the archive makes it in a second.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def publish(saved: Sequence[SavedComparison], folder: Path) -> list[Path]:
     try:
         (folder / REPORTS).mkdir(exist_ok=True)
         for each in ordered:
-            written += write_reports(each, folder / REPORTS / each.comparison.id, ("html", "png"))
+            written += write_reports(each, folder / REPORTS / each.comparison.id, ("png",))
             written.append(_archived(each, folder / REPORTS))
         write_file(folder / DOCUMENT, text.encode())
     except OSError as error:

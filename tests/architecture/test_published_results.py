@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from load_tests.publish import DOCUMENT, REPORTS, document, in_order
+from load_tests.reports.pictures import PICTURES
 from load_tests.runs.archive import import_archive
 from load_tests.runs.folder import SavedComparison, read_comparison
 from tests.architecture.tree import ROOT
@@ -46,7 +47,8 @@ def test_every_comparison_has_its_report_and_no_report_is_left_over(
     text: str, saved: list[SavedComparison]
 ) -> None:
     names = {each.comparison.id for each in saved}
-    assert all((DOCS / REPORTS / name / "report.html").is_file() for name in names)
+    assert all((DOCS / REPORTS / name / picture).is_file() for name in names for picture in PICTURES)
+    assert not list((DOCS / REPORTS).rglob("*.html")), "a report as HTML holds a copy of Chart.js"
     assert {path.name for path in (DOCS / REPORTS).iterdir() if path.is_dir()} == names
 
 
