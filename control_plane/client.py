@@ -55,15 +55,21 @@ class LabClient:
         """Tell the fleet to make no more samples and to send what it holds."""
         await self.call("POST", "fleet", "/api/drain")
 
-    async def call(self, method: str, part: str, path: str) -> dict[str, Any]:
+    async def call(self, method: str, part: str, path: str, body: object = None) -> dict[str, Any]:
         """One request whose answer is a JSON object.
+
+        Args:
+            method: Of HTTP.
+            part: Which part of the lab is asked (a name of `Settings.urls`).
+            path: With a leading slash.
+            body: Sent as JSON; None: no body.
 
         Raises:
             LabUnreachable: No answer, not a 2xx, or not a JSON object.
         """
         url = f"{self._urls[part].rstrip('/')}{path}"
         try:
-            response = await self._client.request(method, url)
+            response = await self._client.request(method, url, json=body)
         except httpx2.HTTPError as error:
             raise LabUnreachable(f"{part} does not answer at {url} ({type(error).__name__})") from None
         if not response.is_success:

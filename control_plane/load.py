@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from msgspec.structs import replace as replaced
 from rich.console import Console
 
 from control_plane.events import FILE_NAME
-from control_plane.settings import ROOT, Settings, read_dotenv
+from control_plane.settings import ROOT, Settings, command_environ
 from control_plane.state import LabRecord, find, read_record
 from lab_runtime import valkey
 from lab_runtime.env import Env
@@ -153,8 +152,7 @@ def _remove_if_empty(folder: Path) -> None:
 def _target(arm: Arm, own: bool, console: Console) -> Iterator[Target]:
     """What to load, while it runs."""
     plain = arm.base in PIPELINES and not arm.settings and arm.build == ROOT
-    ours = {name: text for name, text in os.environ.items() if name.startswith("LAB_")}
-    settings = Settings.from_environ(read_dotenv(ROOT / ".env") | ours)
+    settings = Settings.from_environ(command_environ())
     record = read_record(settings.state_dir) if plain and not own else None
     if record is not None:
         console.print(

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 import pytest
 
-from control_plane import cli as cli_module
-from control_plane.cli import LAZY, cli, environment, main
+from control_plane import settings as settings_module
+from control_plane.cli import LAZY, cli, main
 from control_plane.options import UP_FLAGS, given
-from control_plane.settings import OWN_VARIABLES
+from control_plane.settings import OWN_VARIABLES, command_environ
 from lab_runtime.env import VARIABLES
 
 COMMANDS = ("up", "down", "doctor", "ledger", "test", "check", "serve")
@@ -17,7 +17,7 @@ COMMANDS = ("up", "down", "doctor", "ledger", "test", "check", "serve")
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(cli_module, "ROOT", tmp_path)
+    monkeypatch.setattr(settings_module, "ROOT", tmp_path)
     for name in [*VARIABLES, *OWN_VARIABLES]:
         monkeypatch.delenv(name, raising=False)
 
@@ -106,7 +106,7 @@ def test_flags_win_over_the_environment_and_that_over_dotenv(
     (tmp_path / ".env").write_text("LAB_RATE=1\nLAB_SEED=1\nLAB_WORKERS=1\n")
     monkeypatch.setenv("LAB_RATE", "2")
     monkeypatch.setenv("LAB_SEED", "2")
-    found = environment({"LAB_RATE": "3"})
+    found = command_environ({"LAB_RATE": "3"})
     assert (found["LAB_RATE"], found["LAB_SEED"], found["LAB_WORKERS"]) == ("3", "2", "1")
 
 
