@@ -36,8 +36,8 @@ USER lab
 ENV LAB_STATE_DIR=/app/load_tests/results/.state MPLCONFIGDIR=/tmp
 ENTRYPOINT ["python", "-m", "load_tests.compare"]
 
-# A new volume takes its owner from this folder, so the container needs neither root nor a capability to write to it
+# A new volume takes its owner from these folders, so the container needs neither root nor a capability to write to it
 FROM redis:8-alpine AS store
 USER root
-RUN mkdir -p /data && chown 999:1000 /data
+RUN mkdir -p /data /run/redis && chown 999:1000 /data /run/redis
 USER 999:1000

@@ -257,7 +257,7 @@ def hand_over(venv, arguments):
     environ.pop("PYTHONHOME", None)
     sys.stdout.flush()
     # -P: a file named like a library in the folder the user stands in must not shadow it
-    os.execve(venv.python, [venv.python, "-P", "-m", "control_plane"] + arguments, environ)
+    os.execve(venv.python, [venv.python, "-P", "-m", "control_plane"] + arguments, environ)  # no shell  # nosec B606
 
 
 def main(arguments):

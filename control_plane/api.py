@@ -26,15 +26,28 @@ from starlette.staticfiles import StaticFiles
 
 from control_plane import __version__
 from control_plane.audit import LABELS
+from control_plane.audit_route import AuditRoute
 from control_plane.events import read_events
-from control_plane.page import DASHBOARD, Guard, chart_js_path, failing_part, json_error
+from control_plane.faults.inside import running_inside
+from control_plane.faults.routes import fault_routes
+from control_plane.faults.socket import EngineAway, Faults, engine_of
+from control_plane.page import (
+    DASHBOARD,
+    SecurityHeaders,
+    chart_js_path,
+    failing_part,
+    json_error,
+    needs_token,
+)
 from control_plane.ports import listening_socket
 from control_plane.processes import ProcessTable
 from control_plane.settings import ROOT
 from lab_runtime.env import Env
+from lab_runtime.guards import GuardedApp, Guards
 from lab_runtime.logs import get_logger
 from lab_runtime.ops import PROMETHEUS_TEXT, metrics_text
 from lab_runtime.process import SelfMeter, run_async, start
+from lab_runtime.tls import TlsFiles, client_context
 
 FLEET_ANSWERS_WITHIN_S: Final = 3.0
 STOP_WITHIN_S: Final = 2.0
@@ -56,10 +69,12 @@ class ControlApi:
         self._run_dir = ROOT / env.text("LAB_STATE_DIR") / (env.text("LAB_RUN") or "-")
         self._processes = ProcessTable(self._run_dir.parent, env.text("LAB_RUN"), name)
         self._fleet_url = env.url("LAB_FLEET_URL", "http", 4)
-        self._host, self._token = env.text("LAB_HOST"), env.text("LAB_TOKEN")
+        self._env, self._token = env, env.token()
+        self._engine: Faults | None = None
         self._meter = SelfMeter(name)
         self._fleet: httpx2.AsyncClient | None = None
         self._fleet_failures = 0
+        self._audit = AuditRoute(env, self._run_dir, self._opened_client)
 
     def app(self) -> Starlette:
         """The application."""
@@ -71,13 +86,18 @@ class ControlApi:
                 Route("/api/lab", self._describe_lab),
                 Route("/api/servers", self._from_fleet),
                 Route("/api/ledger", self._from_fleet),
+                Route("/api/audit", self._audit.answer),
+                *fault_routes(self._fault_engine),
                 Route("/api/events", self._events),
                 Route("/api/processes", self._list_processes),
                 Route("/healthz", _alive),
                 Route("/readyz", _ready),
                 Route("/metrics", self._metrics),
             ],
-            middleware=[Middleware(Guard, listens_on=self._host, token=self._token)],
+            middleware=[
+                Middleware(SecurityHeaders),
+                Middleware(GuardedApp, Guards.from_env(self._env), needs_token),
+            ],
             exception_handlers={HTTPException: _http_error, 500: _our_fault},
             lifespan=self._lifespan,
         )
@@ -86,9 +106,27 @@ class ControlApi:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         timeout = FLEET_ANSWERS_WITHIN_S
-        async with httpx2.AsyncClient(timeout=timeout, trust_env=False, headers=headers) as client:
+        verify = client_context(TlsFiles.from_env(self._env))
+        async with httpx2.AsyncClient(
+            timeout=timeout, trust_env=False, headers=headers, verify=verify
+        ) as client:
             self._fleet = client
-            yield
+            if not self._env.takes_orders():
+                yield
+                return
+            async with running_inside(self._env, self._run_dir) as self._engine:
+                yield
+
+    def _fault_engine(self) -> Faults:
+        if not self._env.takes_orders():  # then it is in the supervisor's process
+            return engine_of(self._run_dir.parent, self._env.text("LAB_RUN"))
+        if self._engine is None:
+            raise EngineAway("the fault engine is not there yet")
+        return self._engine
+
+    def _opened_client(self) -> httpx2.AsyncClient:
+        assert self._fleet is not None, "the lifespan has not begun"
+        return self._fleet
 
     async def _describe_lab(self, _: Request) -> Response:
         return _json(self._lab)
@@ -140,6 +178,8 @@ def _describe(env: Env) -> dict[str, Any]:
             "fsync": env.text("LAB_FSYNC"),
             "seed": env.integer("LAB_SEED"),
             "transport": env.text("LAB_TRANSPORT"),
+            "replay": env.text("LAB_REPLAY"),
+            "backlog_capacity": env.integer("LAB_BACKLOG_CAPACITY"),
         },
         "feed_hz": env.number("LAB_FEED_HZ"),
     }
@@ -196,6 +236,8 @@ async def serve(env: Env, name: str, stop: asyncio.Event) -> None:
     host = env.text("LAB_HOST")
     config = HypercornConfig()
     config.bind = [f"fd://{listening_socket(host, env.port(0)).detach()}"]  # Hypercorn closes it
+    if tls := TlsFiles.from_env(env):
+        config.certfile, config.keyfile = str(tls.certificate), str(tls.key)
     config.include_server_header = False
     config.accesslog = None
     config.errorlog = None

@@ -27,6 +27,8 @@ from control_plane.session import Session, running_lab
 from control_plane.settings import Settings
 from control_plane.supervisor import Supervisor
 from control_plane.terminal import Terminal
+from control_plane.tls import trusted
+from control_plane.token import guarded_environ
 from control_plane.up import write_json
 from metrics_core.errors import LabError
 
@@ -57,7 +59,7 @@ async def check(environ: Mapping[str, str], json_path: Path | None, terminal: Te
     """
     base = Settings.from_environ(environ)
     ours = {"LAB_STATE_DIR": str(base.state_dir / "check"), "LAB_RUN": "", "LAB_REDIS_URL": ""}
-    settings = Settings.from_environ({**environ, **OVERRIDES, **ours})
+    settings = Settings.from_environ({**guarded_environ(environ)[0], **OVERRIDES, **ours})
     terminal.say("starting a lab of its own on free ports; about 15 seconds")
 
     async def body(on_supervisor: Callable[[Supervisor], None]) -> int:
@@ -126,7 +128,7 @@ async def _feed(session: Session, part: str) -> str:
 
 
 async def _page(session: Session) -> str:
-    async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:
+    async with httpx2.AsyncClient(timeout=5, trust_env=False, verify=trusted()) as client:
         sizes = []
         for path in ("", "vendor/chart.js"):
             answer = await client.get(session.settings.urls["dashboard"] + path)
@@ -141,7 +143,7 @@ async def _verdicts(session: Session) -> str:
     headers = {"content-type": "application/json"}
     if settings.token:
         headers["authorization"] = f"Bearer {settings.token}"
-    async with httpx2.AsyncClient(timeout=5, trust_env=False, headers=headers) as client:
+    async with httpx2.AsyncClient(timeout=5, trust_env=False, verify=trusted(), headers=headers) as client:
         answer = await client.post(f"{settings.urls['ingest']}/v1/samples", content=BAD_SAMPLE)
     by_a: dict[str, Any] = msgspec.json.decode(answer.content)
     by_b = await verdict_of_b(f"{settings.urls['pipeline_b']}/v1/ingest", settings.token, BAD_SAMPLE)
@@ -166,13 +168,13 @@ async def _ledger(session: Session) -> str:
     settings = session.settings
     async with LabClient(settings.urls, settings.token) as client:
         await client.drain()
-        found = await audit_settled(client, fed_by(settings.transport), DRAINED_WITHIN_S)
+        found = await audit_settled(client, fed_by(settings.transport), DRAINED_WITHIN_S, settings.run_dir)
     counts = "; ".join(
         f"{letter}: {part.acked:,} acked, {part.processed:,} processed, {part.lost} lost, {part.unsettled} unsettled"
         for letter, part in zip("AB", found.pipelines.values(), strict=True)
     )
     if not found.ok:
-        raise LabError(counts)
+        raise LabError("; ".join([counts, *found.missing_lines()]))
     return counts
 
 

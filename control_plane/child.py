@@ -47,7 +47,7 @@ class Child:
         restarts = self.record.restarts
         with self.log.open("ab") as log:
             self._process = await anyio.open_process(
-                self.spec.command,
+                (*self.spec.launcher, *self.spec.command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -76,6 +76,7 @@ class Child:
         if process is None:
             return
         self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # it may be stopped (a fault, or somebody's Ctrl-Z): else it could not hear
         with anyio.move_on_after(within_s):
             await process.wait()
         self.signal(signal.SIGKILL, group=True)

@@ -12,7 +12,6 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ import click
 
 from control_plane import __version__
 from control_plane.options import given, setting_flags
-from control_plane.settings import OWN_VARIABLES, ROOT, Settings, read_dotenv, unknown_variables
+from control_plane.settings import OWN_VARIABLES, Settings, command_environ, unknown_variables
 from control_plane.terminal import Terminal
 from metrics_core.errors import ConfigError, LabError
 
@@ -33,6 +32,9 @@ LAZY: Final = {
     "compare": ("load_tests.compare", "compare"),
     "capacity": ("load_tests.capacity.command", "capacity"),
     "runs": ("load_tests.runs.command", "runs"),
+    "fault": ("control_plane.faults.command", "fault"),
+    "scenario": ("control_plane.scenarios.command", "scenario"),
+    "token": ("control_plane.token", "token"),
     "bench": ("control_plane.bench.command", "bench"),
 }
 """Commands that live in a module of their own: name to module and click command."""
@@ -80,17 +82,18 @@ def up(for_s: float | None, json_path: Path | None, **flags: Any) -> int:
     """Start everything on this machine; Ctrl-C stops it."""
     import anyio
 
+    from control_plane.token import guarded_environ
     from control_plane.up import UpOptions
     from control_plane.up import up as run_up
 
     if json_path and for_s is None:
         raise click.UsageError("--json FILE is the audit of --for SECONDS; give both")
-    environ = environment(given(flags))
+    environ, about_token = guarded_environ(command_environ(given(flags)))
     opened = environ.get("LAB_OPEN") or OWN_VARIABLES["LAB_OPEN"].default
     if opened not in OWN_VARIABLES["LAB_OPEN"].words:
         raise ConfigError(f"LAB_OPEN={opened}: expected one of on, off")
     terminal = Terminal()
-    for line in unknown_variables(environ):
+    for line in [*unknown_variables(environ), *([about_token] if about_token else [])]:
         terminal.say(line, "yellow")
     options = UpOptions(for_s, json_path, open_browser=opened == "on")
     return anyio.run(run_up, Settings.from_environ(environ), options, terminal)
@@ -101,7 +104,7 @@ def down() -> int:
     """Stop what is left of this folder's lab."""
     from control_plane.down import down as run_down
 
-    return run_down(Settings.from_environ(environment()).state_dir, Terminal())
+    return run_down(Settings.from_environ(command_environ()).state_dir, Terminal())
 
 
 @cli.command()
@@ -109,7 +112,7 @@ def doctor() -> int:
     """Look at this machine: what the lab needs, what it has, how to repair the difference."""
     from control_plane.doctor import doctor as run_doctor
 
-    return run_doctor(Settings.from_environ(environment()), Terminal())
+    return run_doctor(Settings.from_environ(command_environ()), Terminal())
 
 
 @cli.command()
@@ -130,14 +133,17 @@ def doctor() -> int:
     metavar="SECONDS",
     help="how long samples that are acked may take to be processed",
 )
-def ledger(json_path: str | None, wait_s: float) -> int:
+@click.option("--fates", is_flag=True, help="what became of every sample, and which are lost where")
+@click.option("--explain", is_flag=True, help="the fates, and a sentence for each that says why")
+def ledger(json_path: str | None, wait_s: float, fates: bool, explain: bool) -> int:
     """Audit the running lab (here or in Docker): every acked sample processed? Names those that are not."""
     import anyio
 
+    from control_plane.ledger import LedgerOptions
     from control_plane.ledger import ledger as run_ledger
 
-    settings = Settings.from_environ(environment())
-    return anyio.run(run_ledger, settings, json_path, wait_s, Terminal())
+    settings = Settings.from_environ(command_environ())
+    return anyio.run(run_ledger, settings, LedgerOptions(json_path, wait_s, fates, explain), Terminal())
 
 
 @cli.command()
@@ -164,7 +170,7 @@ def check(json_path: Path | None) -> int:
 
     from control_plane.check import check as run_check
 
-    return anyio.run(run_check, environment(), json_path, Terminal())
+    return anyio.run(run_check, command_environ(), json_path, Terminal())
 
 
 @cli.command()
@@ -174,12 +180,6 @@ def serve() -> int:
 
     run_serve()
     return 0
-
-
-def environment(flags: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The `LAB_…` settings: `.env`, over it the environment, over both the flags."""
-    ours = {name: text for name, text in os.environ.items() if name.startswith("LAB_")}
-    return read_dotenv(ROOT / ".env") | ours | dict(flags or {})
 
 
 def main(arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 import httpx2
 import msgspec
 
+from control_plane.tls import trusted
 from metrics_core.errors import LabError
 
 ANSWER_WITHIN_S: Final = 15.0  # the fleet answers a drain when it is done, after 10 s at most
@@ -31,7 +32,16 @@ class LabClient:
     def __init__(self, urls: Mapping[str, str], token: str) -> None:
         self._urls = urls
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx2.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False, headers=headers)
+        self._client = httpx2.AsyncClient(
+            timeout=ANSWER_WITHIN_S, trust_env=False, headers=headers, verify=trusted()
+        )
+
+    @classmethod
+    def over(cls, client: httpx2.AsyncClient, urls: Mapping[str, str]) -> Self:
+        """The same by a client that somebody else opens and closes."""
+        asking = cls.__new__(cls)
+        asking._urls, asking._client = urls, client
+        return asking
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -51,6 +61,14 @@ class LabClient:
         """What a pipeline knows: `totals` and `producers`."""
         return await self.call("GET", PIPELINES[pipeline], "/v1/ledger")
 
+    async def whereabouts(self, pipeline: str) -> dict[str, Any]:
+        """Where a pipeline's samples are: `places`, `counts`."""
+        return await self.call("GET", PIPELINES[pipeline], "/v1/whereabouts")
+
+    async def windows(self, pipeline: str) -> dict[str, Any]:
+        """A pipeline's newest samples and windows, exact."""
+        return await self.call("GET", PIPELINES[pipeline], "/v1/windows")
+
     async def drain(self) -> None:
         """Tell the fleet to make no more samples and to send what it holds."""
         await self.call("POST", "fleet", "/api/drain")
@@ -67,14 +85,28 @@ class LabClient:
         Raises:
             LabUnreachable: No answer, not a 2xx, or not a JSON object.
         """
+        response = await self._answer(method, part, path, body)
+        try:
+            return msgspec.json.decode(response.content, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise LabUnreachable(f"{part} answers no JSON at {response.url} ({error})") from None
+
+    async def text(self, part: str, path: str) -> str:
+        """One GET whose answer is text.
+
+        Raises:
+            LabUnreachable: No answer, or not a 2xx.
+        """
+        return (await self._answer("GET", part, path, None)).text
+
+    async def _answer(self, method: str, part: str, path: str, body: object) -> httpx2.Response:
         url = f"{self._urls[part].rstrip('/')}{path}"
         try:
             response = await self._client.request(method, url, json=body)
         except httpx2.HTTPError as error:
             raise LabUnreachable(f"{part} does not answer at {url} ({type(error).__name__})") from None
         if not response.is_success:
-            raise LabUnreachable(f"{part} answers {response.status_code} at {url}: {response.text[:200]}")
-        try:
-            return msgspec.json.decode(response.content, type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            raise LabUnreachable(f"{part} answers no JSON at {url} ({error})") from None
+            hint = "; set LAB_TOKEN to the token that `up` shows" if response.status_code == 401 else ""
+            said = f"{response.text[:200]}{hint}"
+            raise LabUnreachable(f"{part} answers {response.status_code} at {url}: {said}")
+        return response

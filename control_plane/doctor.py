@@ -23,6 +23,7 @@ from control_plane.settings import PORTS, ROOT, Settings
 from control_plane.state import find, read_record
 from control_plane.terminal import Terminal
 from lab_runtime import valkey
+from lab_runtime.tls import TlsFiles
 from metrics_core.errors import LabError
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
@@ -70,6 +71,7 @@ def examine(settings: Settings) -> list[Finding]:
         lambda: _open_files(settings),
         lambda: _ports(settings),
         _store,
+        lambda: _tls(settings),
         _clock,
         lambda: _program("chromium", ("chromium", "chromium-browser", "google-chrome"), "browser tests"),
         lambda: _program("redis-server", ("redis-server",), "tests against Redis besides Valkey"),
@@ -165,6 +167,18 @@ def _store() -> Finding:
         return Finding("Valkey", PROBLEM, str(error), "apt install redis-server, or set LAB_REDIS_URL")
     version = next((word for word in said.split() if word.startswith("v=")), said.strip()[:40])
     return Finding("Valkey", OK, f"{version.removeprefix('v=')}, embedded")
+
+
+def _tls(settings: Settings) -> Finding:
+    """How to trust the lab's own CA; nothing to do where TLS is not used."""
+    ca = TlsFiles.under(settings.state_dir).ca
+    if not ca.is_file():
+        return Finding("TLS", OK, f"not used; `up --tls` makes a development CA, {ca}")
+    how = (
+        f"to trust it, import {ca} as an authority: Firefox: Settings, Certificates, Authorities; Chromium: "
+        "chrome://certificate-manager; macOS and Windows: the system's keychain. curl: --cacert. Remove it after class"
+    )
+    return Finding("TLS", OK, f"development CA in {ca.parent}", how)
 
 
 def _clock() -> Finding:

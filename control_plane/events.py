@@ -16,7 +16,9 @@ from msgspec import Struct
 FILE_NAME: Final = "events.jsonl"
 KEPT: Final = 1_000
 
-KINDS: Final = ("ready", "crashed", "restarted", "warning", "stopping", "stopped")
+KINDS: Final = (
+    "ready", "crashed", "restarted", "warning", "stopping", "stopped", "fault", "fault_over", "recovered",
+)  # fmt: skip
 
 
 class Event(Struct, frozen=True):
@@ -26,7 +28,7 @@ class Event(Struct, frozen=True):
         id: Counts from 1 within the run.
         at_us: When, µs since 1970.
         kind: One of `KINDS`.
-        process: Its name; `lab` for the whole.
+        process: Its name; `lab` for the whole; of a fault, what it acts on.
         text: The same for people.
     """
 

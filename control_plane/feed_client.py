@@ -11,6 +11,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from control_plane.tls import trusted_for
 from metrics_core.errors import LabError
 
 OPENS_WITHIN_S: Final = 5.0
@@ -31,6 +32,7 @@ async def connected(url: str, token: str) -> AsyncIterator[ClientConnection]:
     try:
         async with connect(
             url,
+            ssl=trusted_for(url),
             additional_headers=headers,
             proxy=None,
             compression=None,

@@ -16,6 +16,7 @@ from rich.console import Console
 from control_plane.events import FILE_NAME
 from control_plane.settings import ROOT, Settings, command_environ
 from control_plane.state import LabRecord, find, read_record
+from control_plane.tls import refuse_tls
 from lab_runtime import valkey
 from lab_runtime.env import Env
 from load_tests.flags import Finite
@@ -155,6 +156,7 @@ def _target(arm: Arm, own: bool, console: Console) -> Iterator[Target]:
     settings = Settings.from_environ(command_environ())
     record = read_record(settings.state_dir) if plain and not own else None
     if record is not None:
+        refuse_tls(record.urls.values(), "load")
         console.print(
             f"loading the lab that runs at {record.urls['dashboard']}", markup=False, highlight=False
         )

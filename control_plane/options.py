@@ -39,6 +39,7 @@ UP_FLAGS: Final = (
     Flag("--host", "LAB_HOST", "text"),
     Flag("--port-base", "LAB_PORT_BASE", "integer"),
     Flag("--token", "LAB_TOKEN", "text"),
+    Flag("--tls/--no-tls", "LAB_TLS", "switch"),
     Flag("--open/--no-open", "LAB_OPEN", "switch"),
 )
 

@@ -1,22 +1,20 @@
-"""What guards and serves the page: its files, Chart.js from the installed wheel, security headers, host check, token.
+"""What serves the page: its files, Chart.js from the installed wheel, security headers.
 
-The page may load its own files only and talk to its own host only (`CONTENT_SECURITY_POLICY`). A request must name a
-host that is this lab: a foreign page that rebinds its name to 127.0.0.1 still sends its own name.
+The page may load its own files only and talk to its own host only (`CONTENT_SECURITY_POLICY`). Not here: hosts, origins
+and tokens (`lab_runtime/guards.py`).
 """
 
 from __future__ import annotations
 
 import importlib.util
-import ipaddress
 from pathlib import Path
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_plane.settings import ROOT
-from lab_runtime.ops import token_matches
 
 DASHBOARD: Final = ROOT / "dashboard"
 CONTENT_SECURITY_POLICY: Final = (
@@ -31,11 +29,6 @@ SECURITY_HEADERS: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-OPS_PATHS: Final = ("/healthz", "/readyz", "/metrics")
-"""Asked by probes and collectors under whatever name they know this host by; they tell nothing secret."""
-
-_LOCAL_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
-_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # compared with, not bound
 
 
 def chart_js_path() -> Path | None:
@@ -54,46 +47,14 @@ def failing_part() -> str | None:
     return None if chart_js_path() else "chart.js"
 
 
-def host_is_ours(host: str, listens_on: str) -> bool:
-    """Whether a `Host` header names this lab.
+class SecurityHeaders:
+    """ASGI middleware: adds the security headers to every answer."""
 
-    Args:
-        host: The header, with or without a port.
-        listens_on: `LAB_HOST`. On a wildcard address every numeric address is fine: only names can be rebound.
-    """
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    name = name.lower()
-    ours = f"[{listens_on}]" if ":" in listens_on else listens_on.lower()
-    if name in _LOCAL_NAMES or name == ours:
-        return True
-    if listens_on not in _WILDCARDS:
-        return False
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
-
-
-class Guard:
-    """ASGI middleware: refuses foreign hosts and requests without the token, adds the security headers.
-
-    Args:
-        app: What is guarded.
-        listens_on: `LAB_HOST`.
-        token: Asked for on `/api/…`; empty: none.
-    """
-
-    def __init__(self, app: ASGIApp, listens_on: str, token: str) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._listens_on = listens_on
-        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or let the app answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        """Let the app answer."""
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -102,19 +63,12 @@ class Guard:
                 headers.setdefault("cache-control", "no-cache")
             await send(message)
 
-        answer = self._refusal(scope)
-        await (answer or self._app)(scope, receive, send_guarded)
+        await self._app(scope, receive, send_guarded)
 
-    def _refusal(self, scope: Scope) -> JSONResponse | None:
-        headers, path = Headers(scope=scope), scope["path"]
-        if path not in OPS_PATHS and not host_is_ours(headers.get("host", ""), self._listens_on):
-            detail = "this host name is not one of the lab's; use 127.0.0.1 or localhost"
-            return json_error(421, "misdirected", detail)
-        if path.startswith("/api/") and not token_matches(self._token, headers.get("authorization")):
-            refusal = json_error(401, "unauthorized", "a bearer token is needed")
-            refusal.headers["www-authenticate"] = "Bearer"
-            return refusal
-        return None
+
+def needs_token(path: str) -> bool:
+    """Whether a path asks for the token: all that tells of the lab; the page itself holds no secret."""
+    return path.startswith("/api/")
 
 
 def json_error(status: int, error: str, detail: str) -> JSONResponse:

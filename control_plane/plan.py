@@ -13,9 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from control_plane.settings import Settings
+from control_plane.tls import make_certificates
 from lab_runtime import valkey
 
 STORE = "redis"
+FAULTS_SOCKET = "faults.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,32 @@ class ChildSpec:
         command: Program and arguments.
         environ: Its whole environment.
         probe: How to see that it is ready.
+        launcher: Stands before the command and replaces itself by it (`exec`), so that it is not seen afterwards.
     """
 
     name: str
     command: tuple[str, ...]
     environ: dict[str, str] = field(repr=False)
     probe: Probe = None
+    launcher: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The stages of a lab, and the temporary folder that goes with it (empty: none)."""
+    """What a lab is made of.
+
+    Attributes:
+        stages: Its processes.
+        redis_url: Its store.
+        faults_socket: Where its fault engine listens.
+        redis_socket: The embedded Valkey's socket; None: the store is the user's.
+        private_dir: A temporary folder that goes with the lab (empty: none).
+    """
 
     stages: tuple[tuple[ChildSpec, ...], ...]
     redis_url: str
+    faults_socket: Path
+    redis_socket: Path | None = None
     private_dir: str = ""
 
 
@@ -61,21 +75,24 @@ def numbered(name: str, n: int) -> list[str]:
 
 
 def make_plan(settings: Settings) -> Plan:
-    """Plan a lab; writes Valkey's settings into the run's folder.
+    """Plan a lab; writes Valkey's settings into the run's folder, and with TLS the certificate.
 
     Raises:
-        LabError: There is no Valkey to run.
+        LabError: There is no Valkey to run, or a certificate cannot be written.
     """
-    redis_url, private_dir = settings.redis_url, ""
+    if settings.tls:
+        make_certificates(settings)
+    redis_url = settings.redis_url
     store_stage: tuple[ChildSpec, ...] = ()
+    socket, private_dir = valkey.socket_path(settings.run_dir)
     if not redis_url:
-        socket, private_dir = valkey.socket_path(settings.run_dir)
         redis_url = valkey.socket_url(socket)
         store_stage = (_store(settings, socket),)
 
     def child(name: str, module: str, port_offset: int | None, *arguments: str) -> ChildSpec:
         port = settings.port_base + (port_offset or 0)
-        probe = None if port_offset is None else ReadyUrl(f"http://{settings.client_host}:{port}/readyz")
+        scheme = "https" if settings.tls else "http"
+        probe = None if port_offset is None else ReadyUrl(f"{scheme}://{settings.client_host}:{port}/readyz")
         command = (sys.executable, "-m", module, *arguments)
         return ChildSpec(name, command, settings.child_environ(name, redis_url), probe)
 
@@ -92,10 +109,12 @@ def make_plan(settings: Settings) -> Plan:
     )
     fleet = (child("fleet", "fake_servers", 4),)
     stages = tuple(stage for stage in (store_stage, pipelines, fleet) if stage)
-    return Plan(stages, redis_url, private_dir)
+    redis_socket = None if settings.redis_url else socket
+    return Plan(stages, redis_url, socket.with_name(FAULTS_SOCKET), redis_socket, private_dir)
 
 
 def _store(settings: Settings, socket: Path) -> ChildSpec:
     config = valkey.write_config(settings.run_dir, socket, settings.fsync)
     environ = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-    return ChildSpec(STORE, (valkey.binary(), str(config)), environ, partial(valkey.answers, socket))
+    command = (valkey.binary(), str(config))
+    return ChildSpec(STORE, command, environ, partial(valkey.answers, socket), valkey.LAUNCHER)

@@ -9,6 +9,7 @@ import anyio
 import httpx2
 
 from control_plane.plan import Probe, ReadyUrl
+from control_plane.tls import trusted
 
 ASK_EVERY_S: Final = 0.05
 ANSWER_WITHIN_S: Final = 2.0
@@ -18,7 +19,7 @@ class Prober:
     """Asks until the answer is yes. Used as an async context."""
 
     def __init__(self) -> None:
-        self._client = httpx2.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False)
+        self._client = httpx2.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False, verify=trusted())
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()

@@ -17,6 +17,8 @@ import anyio
 from control_plane import own_redis
 from control_plane.child import Child
 from control_plane.events import FILE_NAME, Event, EventLog
+from control_plane.faults.engine import FaultEngine
+from control_plane.faults.local import running_faults
 from control_plane.open_files import files_needed, raise_limit
 from control_plane.plan import Plan, make_plan
 from control_plane.ports import free_block
@@ -45,12 +47,14 @@ class Session:
         supervisor: Keeps its processes.
         events: What happened to them.
         redis_url: Its store.
+        faults: Breaks its parts on purpose.
     """
 
     settings: Settings
     supervisor: Supervisor
     events: EventLog
     redis_url: str
+    faults: FaultEngine
 
 
 @asynccontextmanager
@@ -87,7 +91,8 @@ async def running_lab(
                 async with anyio.create_task_group() as group:
                     try:
                         await supervisor.start(group)
-                        yield Session(settings, supervisor, events, plan.redis_url)
+                        async with running_faults(settings, plan, supervisor, events, prober) as faults:
+                            yield Session(settings, supervisor, events, plan.redis_url, faults)
                     finally:
                         with anyio.CancelScope(shield=True):
                             events.add("stopping", "lab", "stopping")
@@ -136,6 +141,7 @@ def _supervise(
         port_base=settings.port_base,
         urls=settings.urls,
         private_dir=plan.private_dir,
+        faults_socket=str(plan.faults_socket),
     )
     stages = [[Child(spec, settings.run_dir) for spec in stage] for stage in plan.stages]
     children = [child for stage in stages for child in stage]

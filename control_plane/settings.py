@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from lab_runtime.env import PUBLISHED_PORTS, VARIABLES, Env, Variable
+from lab_runtime.guards import ANY_IPV4
 from metrics_core.errors import ConfigError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -27,11 +28,18 @@ OWN_VARIABLES: Final[dict[str, Variable]] = {
 } | PUBLISHED_PORTS
 """Settings that `up` hands to no process: the command line's own, and those of compose."""
 
-BOOTSTRAP_VARIABLES: Final = ("LAB_WHEELHOUSE", "LAB_TEST_COMPOSE")
-"""Read by `lab.py` (a folder of wheels to install from) and by `test` (select the tests that need Docker)."""
+BOOTSTRAP_VARIABLES: Final = (
+    "LAB_WHEELHOUSE",
+    "LAB_TEST_COMPOSE",
+    "LAB_TEST_AUDIT",
+    "LAB_TEST_SOAK_S",
+    "LAB_TEST_WEBSOCKETS",
+)
+"""Read by `lab.py` (a folder of wheels to install from) and by tests: select those that need
+Docker, soak for longer, open more idle WebSockets."""
 
 PORTS: Final = 5
-_WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # compared with, not bound
+_WILDCARDS: Final = {ANY_IPV4: "127.0.0.1", "::": "[::1]"}
 _REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 _RUN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
@@ -48,6 +56,8 @@ class Settings:
         state_dir: Where runs are kept (absolute).
         redis_url: A Redis of the user's; empty: the embedded Valkey.
         transport: What the fleet speaks; says which pipelines get samples.
+        hostnames: Further host names that clients may use.
+        tls: Whether every port speaks TLS.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -64,6 +74,8 @@ class Settings:
     rate: float
     seed: int
     token: str = field(repr=False)
+    hostnames: tuple[str, ...] = ()
+    tls: bool = False
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -101,7 +113,9 @@ class Settings:
             servers=env.integer("LAB_SERVERS"),
             rate=env.number("LAB_RATE"),
             seed=env.integer("LAB_SEED"),
-            token=env.text("LAB_TOKEN"),
+            token=env.token(),
+            hostnames=env.hostnames(),
+            tls=env.switch("LAB_TLS"),
         )
 
     def at(self, port_base: int) -> Settings:
@@ -121,7 +135,8 @@ class Settings:
     @property
     def urls(self) -> dict[str, str]:
         """Where each part of the lab is, for clients on this machine."""
-        http, ws = f"http://{self.client_host}", f"ws://{self.client_host}"
+        secure = "s" if self.tls else ""
+        http, ws = f"http{secure}://{self.client_host}", f"ws{secure}://{self.client_host}"
         base = self.port_base
         return {
             "dashboard": f"{http}:{base}/",
@@ -152,6 +167,7 @@ class Settings:
                 "LAB_FANOUT_URL": urls["fanout"],
                 "LAB_PIPELINE_B_URL": urls["pipeline_b"],
                 "LAB_FLEET_URL": urls["fleet"],
+                "LAB_FAULTS": "off",  # here the supervisor acts; this is for containers
             }
         )
 
@@ -183,6 +199,12 @@ def read_dotenv(path: Path) -> dict[str, str]:
             value = re.split(r"\s+#", value, maxsplit=1)[0]
         found[name.strip()] = value
     return found
+
+
+def command_environ(flags: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The `LAB_…` settings of a command: `.env`, over it the environment, over both the flags."""
+    ours = {name: text for name, text in os.environ.items() if name.startswith("LAB_")}
+    return read_dotenv(ROOT / ".env") | ours | dict(flags or {})
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

@@ -50,6 +50,7 @@ class LabRecord(Struct):
     urls: dict[str, str]
     private_dir: str = ""
     processes: list[ProcessRecord] = msgspec.field(default_factory=list)
+    faults_socket: str = ""
 
 
 class AlreadyRuns(LabError):

@@ -59,6 +59,9 @@ class Supervisor:
         self._up = False
         self._failure: StartFailed | None = None
         self._changed = anyio.Event()
+        self._hurried: dict[str, anyio.Event] = {}
+        self.watchers: list[Callable[[Child], None]] = []
+        """Called with a child at every change of its state, also right after it was spawned."""
 
     @property
     def children(self) -> list[Child]:
@@ -86,6 +89,13 @@ class Supervisor:
             if self._failure or late:
                 raise self._failure or self._failed(late[0], f"is not ready after {START_WITHIN_S:g} s")
         self._up = True
+
+    def hurry(self, name: str) -> None:
+        """Forget that a child crashed often: what waits to start it again does so now, and its next pause is short.
+
+        For crashes that are no fault of its own, and for when their cause has gone.
+        """
+        self._hurried.setdefault(name, anyio.Event()).set()
 
     async def stop(self) -> None:
         """Stop all in reverse; returns when all have ended. A second call does nothing more."""
@@ -125,15 +135,30 @@ class Supervisor:
                 self._fail(self._failed(child, describe_exit(code)))
                 break
             crashed_at = time.monotonic()
-            pause_s = FIRST_PAUSE_S if crashed_at - begun > HEALTHY_AFTER_S else pause_s
+            hurried = self._hurried.get(child.name)
+            if crashed_at - begun > HEALTHY_AFTER_S or (hurried and hurried.is_set()):
+                pause_s = FIRST_PAUSE_S
+            self._hurried[child.name] = hurried = anyio.Event()
             child.record.restarts += 1
             self._set(child, "backoff")
             text = f"{child.name} {describe_exit(code)}; starting it again in {pause_s:g} s"
             self._events.add("crashed", child.name, text)
-            with anyio.move_on_after(pause_s):
-                await self._stopping.wait()
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await self._pause(pause_s, hurried)
+            pause_s = FIRST_PAUSE_S if hurried.is_set() else min(2 * pause_s, LONGEST_PAUSE_S)
         self._set(child, "stopped")
+
+    async def _pause(self, seconds: float, hurried: anyio.Event) -> None:
+        """Until the time is up, the lab stops, or the child is hurried."""
+
+        async def cut_short() -> None:
+            await hurried.wait()
+            scope.cancel()
+
+        with anyio.move_on_after(seconds) as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(cut_short)
+                await self._stopping.wait()
+                group.cancel_scope.cancel()
 
     async def _watch(self, child: Child, crashed_at: float) -> int:
         """See a running child get ready, and wait for its end."""
@@ -158,6 +183,8 @@ class Supervisor:
 
     def _set(self, child: Child, state: str) -> None:
         child.record.state = state
+        for watcher in self.watchers:
+            watcher(child)
         self._on_change()
         self._wake()
 

@@ -11,7 +11,13 @@ from rich.markup import escape
 from control_plane.events import Event
 
 _WIDTH_IN_A_FILE: Final = 120
-_STYLES: Final = {"crashed": "bold red", "restarted": "green", "warning": "yellow"}
+_STYLES: Final = {
+    "crashed": "bold red",
+    "restarted": "green",
+    "warning": "yellow",
+    "fault": "bold magenta",
+    "recovered": "green",
+}
 _QUIET: Final = ("ready", "stopped")
 
 

@@ -1,4 +1,7 @@
-"""`test`: style, types and tests, in this order; pytest last, so that its closing line ends the output."""
+"""`test`: style, types, bandit and tests, in this order; pytest last, so that its closing line ends the output.
+
+CI also has the dependencies audited (`LAB_TEST_AUDIT=1`): that asks a service on the network, which tests do not.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,27 @@ from control_plane.settings import BOOTSTRAP_VARIABLES, ROOT
 from metrics_core.errors import LabError
 
 COMPOSE_SWITCH: Final = "LAB_TEST_COMPOSE"
+AUDIT_SWITCH: Final = "LAB_TEST_AUDIT"
+SHIPPED: Final = (
+    "lab.py",
+    "control_plane",
+    "fake_servers",
+    "lab_runtime",
+    "load_tests",
+    "metrics_core",
+    "pipeline_http_redis",
+    "pipeline_websocket",
+    "scripts",
+)
+"""What bandit looks at: all Python but the tests."""
+
 CHECKS: Final = (
     ("ruff check", ("ruff", "check", ".")),
     ("ruff format --check", ("ruff", "format", "--check", ".")),
     ("mypy", ("mypy",)),
+    ("bandit", ("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *SHIPPED)),
 )
+AUDIT: Final = ("dependency audit", ("scripts.audit_dependencies",))
 
 
 def run_tests(pytest_arguments: tuple[str, ...], *, tests_only: bool) -> int:
@@ -30,7 +49,9 @@ def run_tests(pytest_arguments: tuple[str, ...], *, tests_only: bool) -> int:
         LabError: What the tests need is not installed.
     """
     missing = [
-        name for name in ("ruff", "mypy", "pytest", "playwright") if not importlib.util.find_spec(name)
+        name
+        for name in ("ruff", "mypy", "bandit", "pytest", "playwright")
+        if not importlib.util.find_spec(name)
     ]
     if missing:
         raise LabError(
@@ -40,6 +61,8 @@ def run_tests(pytest_arguments: tuple[str, ...], *, tests_only: bool) -> int:
     codes = []
     for name, command in () if tests_only else CHECKS:
         codes.append(_step(name, command, environ))
+    if os.environ.get(AUDIT_SWITCH) == "1":
+        codes.append(_step(*AUDIT, environ))
     compose = os.environ.get(COMPOSE_SWITCH) == "1"
     selection = ("-m", "compose or not compose") if compose else ()
     if not compose:

@@ -5,31 +5,33 @@ Not here: starting and stopping itself (`session.py`), signals (`interrupts.py`)
 
 from __future__ import annotations
 
-import os
 import time
-import webbrowser
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
 import msgspec
+from rich.markup import escape
 from rich.table import Table
 
 from control_plane.audit import LabAudit, audit_settled, fed_by
 from control_plane.client import LabClient, LabUnreachable
 from control_plane.interrupts import INTERRUPTED, run_interruptible
+from control_plane.open_page import open_browser, opener
 from control_plane.session import Session, running_lab
 from control_plane.settings import Settings
 from control_plane.supervisor import Supervisor
 from control_plane.terminal import Terminal
+from control_plane.tls import own_addresses
+from control_plane.token import with_token
+from lab_runtime.guards import WILDCARDS
+from lab_runtime.tls import TlsFiles
 from metrics_core.errors import LabError
 
 DRAINED_WITHIN_S: Final = 15.0
-_SCREENS: Final = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +72,30 @@ async def up(settings: Settings, options: UpOptions, terminal: Terminal) -> int:
 async def _run(session: Session, options: UpOptions, terminal: Terminal, begun: float) -> int:
     terminal.say(f"the lab is up after {time.monotonic() - begun:.1f} s")
     terminal.show(_table(session))
-    if options.open_browser:
-        await _open(dashboard_url(session.settings), terminal)
-    if options.for_s is None:
-        terminal.say("press Ctrl-C to stop")
-        await anyio.sleep_forever()
-        return 0
-    terminal.say(f"stops by itself after {options.for_s:g} s; Ctrl-C stops it now, without an audit")
-    await anyio.sleep(options.for_s)
-    return await _audit(session, options, terminal)
+    with opener(dashboard_url(session.settings)) as place:
+        if options.open_browser and not await anyio.to_thread.run_sync(
+            open_browser, place, abandon_on_cancel=True
+        ):
+            terminal.say("no browser here to open; the dashboard is at the address above")
+        if options.for_s is None:
+            terminal.say("press Ctrl-C to stop")
+            await anyio.sleep_forever()
+            return 0
+        terminal.say(f"stops by itself after {options.for_s:g} s; Ctrl-C stops it now, without an audit")
+        await anyio.sleep(options.for_s)
+        return await _audit(session, options, terminal)
 
 
 async def _audit(session: Session, options: UpOptions, terminal: Terminal) -> int:
     settings = session.settings
+    await session.faults.undo_all()
     terminal.say("draining: the fleet makes no more samples and sends what it holds")
     try:
         async with LabClient(settings.urls, settings.token) as client:
             await client.drain()
-            found = await audit_settled(client, fed_by(settings.transport), DRAINED_WITHIN_S)
+            found = await audit_settled(
+                client, fed_by(settings.transport), DRAINED_WITHIN_S, settings.run_dir
+            )
     except LabUnreachable as error:
         terminal.say(f"no audit: {error}", "bold red")
         write_json(options.json_path, {"ok": False, "error": str(error), "pipelines": {}} | _context(session))
@@ -100,6 +108,8 @@ async def _audit(session: Session, options: UpOptions, terminal: Terminal) -> in
 def tell_audit(found: LabAudit, terminal: Terminal) -> None:
     """Show an audit, and name what was lost."""
     terminal.show(found.as_table())
+    for line in found.oracle_lines():
+        terminal.say(line)
     for line in found.missing_lines():
         terminal.say(line, "red")
 
@@ -132,7 +142,7 @@ def _context(session: Session) -> dict[str, Any]:
 
 def dashboard_url(settings: Settings) -> str:
     """The page, with the token in the fragment, which browsers keep to themselves."""
-    return settings.urls["dashboard"] + (f"#token={quote(settings.token, safe='')}" if settings.token else "")
+    return with_token(settings.urls["dashboard"], settings.token)
 
 
 def _table(session: Session) -> Table:
@@ -140,12 +150,17 @@ def _table(session: Session) -> Table:
     table = Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, overflow="fold")
-    table.add_row("dashboard", f"[bold]{dashboard_url(settings)}[/]")
+    table.add_row("dashboard", f"[bold]{escape(dashboard_url(settings))}[/]")
+    for address in own_addresses() if settings.host in WILDCARDS else ():
+        url = with_token(replace(settings, host=address).urls["dashboard"], settings.token)
+        table.add_row("… for others", escape(url))
     table.add_row("A · HTTP + Redis + RQ", f"POST {urls['ingest']}/v1/samples   feed {urls['feed_a']}")
     table.add_row("B · WebSocket + memory", f"{urls['pipeline_b']}/v1/ingest   feed {urls['feed_b']}")
     fleet = f"{settings.servers} servers, {settings.rate:g} samples/s each, {settings.transport}"
     table.add_row("fleet", f"{urls['fleet']}/api/servers   {fleet}")
     table.add_row("store", shown_store(settings))
+    if settings.tls:
+        table.add_row("TLS", f"browsers and clients import {TlsFiles.under(settings.state_dir).ca}")
     table.add_row("logs", str(settings.run_dir))
     return table
 
@@ -156,11 +171,3 @@ def shown_store(settings: Settings) -> str:
     if not separator:
         return f"embedded Valkey, appendfsync {settings.fsync}"
     return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
-async def _open(url: str, terminal: Terminal) -> None:
-    """Open the page, unless there is no screen to open it on (a text browser would take over the terminal)."""
-    headless = os.name == "posix" and os.uname().sysname != "Darwin"
-    headless = headless and not any(os.environ.get(name) for name in _SCREENS)
-    if headless or not await anyio.to_thread.run_sync(webbrowser.open, url, abandon_on_cancel=True):
-        terminal.say(f"no browser here to open; the dashboard is at {url}")

@@ -1,18 +1,35 @@
-"""`python -m fake_servers`: run the fleet until SIGTERM, then drain the outboxes, then end."""
+"""`python -m fake_servers`: run the fleet until SIGTERM, then drain the outboxes, then end.
+
+Whoever sends SIGTERM does not wait for ever (the lab's supervisor kills after 5 s), so the end has a time for each
+step, and one for all. Samples that have no fate by then stay in the producers' log, and their number is told.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import resource
+import os
+import threading
+from typing import Final
 
 from fake_servers.config import FleetConfig
 from fake_servers.control import listen, serve_control
 from fake_servers.fleet import Fleet
 from lab_runtime.env import Env
 from lab_runtime.logs import get_logger
+from lab_runtime.open_files import allow_many_connections
 from lab_runtime.process import run_async, start
 
 log = get_logger("fleet")
+
+
+DRAIN_S: Final = 2.5
+"""After SIGTERM: how long the outboxes may take."""
+
+CLOSE_S: Final = 1.2
+"""Then: how long the connections may take to close."""
+
+END_S: Final = 4.3
+"""After SIGTERM: the process is gone, whatever hangs."""
 
 
 async def serve(config: FleetConfig, stop: asyncio.Event) -> None:
@@ -28,17 +45,25 @@ async def serve(config: FleetConfig, stop: asyncio.Event) -> None:
         running = tasks.create_task(fleet.run())
         log.info("fleet started", servers=len(fleet.producers), rate=config.rate, transport=config.transport)
         await stop.wait()
-        await fleet.drain()
+        _end_in_time()
+        await fleet.drain(DRAIN_S)
         running.cancel()
+        await asyncio.wait([running], timeout=CLOSE_S)
         ended.set()
+    if fleet.sample_log:
+        fleet.sample_log.close()
 
 
-def allow_many_connections() -> None:
-    """Raise this process's own limit of open files as far as it may: each server holds a connection."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+def _end_in_time() -> None:
+    """End the process after `END_S` from a thread of its own, which a busy event loop cannot hold up."""
+
+    def end() -> None:
+        log.warning("not ended in time, ends now")
+        os._exit(1)
+
+    timer = threading.Timer(END_S, end)
+    timer.daemon = True
+    timer.start()
 
 
 def main(env: Env, _: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from lab_runtime.env import Env
+from lab_runtime.tls import TlsFiles
 from metrics_core.errors import ConfigError
 
 
@@ -28,8 +30,12 @@ class FleetConfig:
         spike_height: Their height in percentage points.
         real: Whether this machine is one more producer.
         token: Bearer token, empty for none.
+        hostnames: Further host names of the lab.
+        tls: The lab's CA, certificate and key; None: no TLS.
         ingest_url: Pipeline A's ingest, without path.
         pipeline_b_url: Pipeline B, without path.
+        sample_log: Folder of the producers' own log; None: there is none.
+        takes_orders: Whether the fault engine may break this process (`LAB_FAULTS=inside`).
     """
 
     host: str
@@ -45,9 +51,13 @@ class FleetConfig:
     spike_rate: float
     spike_height: float
     real: bool
-    token: str
+    token: str = field(repr=False)
+    hostnames: tuple[str, ...]
+    tls: TlsFiles | None
     ingest_url: str
     pipeline_b_url: str
+    sample_log: Path | None
+    takes_orders: bool = False
 
     @classmethod
     def from_env(cls, env: Env) -> FleetConfig:
@@ -70,9 +80,13 @@ class FleetConfig:
             spike_rate=env.number("LAB_SPIKE_RATE"),
             spike_height=env.number("LAB_SPIKE_HEIGHT"),
             real=env.switch("LAB_REAL"),
-            token=env.text("LAB_TOKEN"),
+            token=env.token(),
+            hostnames=env.hostnames(),
+            tls=TlsFiles.from_env(env),
             ingest_url=env.url("LAB_INGEST_URL", "http", 1),
             pipeline_b_url=env.url("LAB_PIPELINE_B_URL", "ws", 3),
+            sample_log=_sample_log(env),
+            takes_orders=env.takes_orders(),
         )
         _check_url("LAB_INGEST_URL", config.ingest_url, ("http", "https"))
         _check_url("LAB_PIPELINE_B_URL", config.pipeline_b_url, ("ws", "wss"))
@@ -81,9 +95,14 @@ class FleetConfig:
                 f"LAB_BATCH={config.batch}: expected at most LAB_OUTBOX_CAPACITY ({config.outbox_capacity}), "
                 "since a batch gathers in the outbox"
             )
-        if not config.token.isascii() or not config.token.isprintable():
-            raise ConfigError("LAB_TOKEN: expected printable ASCII, since it travels in a header")
         return config
+
+
+def _sample_log(env: Env) -> Path | None:
+    run = env.text("LAB_RUN")
+    if not run or not env.switch("LAB_SAMPLE_LOG"):
+        return None
+    return Path(env.text("LAB_STATE_DIR")) / run / "samples"
 
 
 def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:

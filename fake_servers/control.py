@@ -1,14 +1,14 @@
 """The fleet's control API on base+4: what the servers do, the ledger, and the drain. Starlette on Hypercorn.
 
-It only reads the fleet, `POST /api/drain` apart. With a token set, `/api/…` asks for it. A page may call it
-only from the lab's own dashboard: any other `Origin` is refused, so that no foreign page can drain the fleet.
+It only reads the fleet, `POST /api/drain` and the faults (`control_faults.py`) apart. Hosts, origins and the token are
+checked before any of it (`lab_runtime/guards.py`), so that no foreign page can drain the fleet or break anything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,43 +16,32 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config as HypercornConfig
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from fake_servers.config import FleetConfig
+from fake_servers.control_faults import fault_routes
 from fake_servers.fleet import Fleet
 from fake_servers.producer import Producer
-from lab_runtime.ops import PROMETHEUS_TEXT, allowed_origins, metrics_text, token_matches
+from lab_runtime.guards import GuardedApp, Guards, challenge
+from lab_runtime.ops import PROMETHEUS_TEXT, metrics_text
+from lab_runtime.order_routes import order_routes
 from lab_runtime.process import SelfMeter
-from metrics_core.errors import ConfigError, RemoteFault, Unauthorized
+from lab_runtime.self_faults import SelfFaults
+from metrics_core.errors import ConfigError, RemoteFault
 from metrics_core.ledger import format_ledger
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class _UnknownServer(RemoteFault):
     error, status = "not_found", 404
 
 
-class _ForeignOrigin(RemoteFault):
-    error, status = "forbidden", 403
-
-
 def build_app(fleet: Fleet, config: FleetConfig) -> Starlette:
     """The control API of `fleet` as an ASGI application."""
     meter = SelfMeter("fleet")
-    origins = frozenset(allowed_origins(config.host, config.port_base))
-
-    def guarded(endpoint: Endpoint) -> Endpoint:
-        async def checked(request: Request) -> Response:
-            if not token_matches(config.token, request.headers.get("authorization")):
-                raise Unauthorized("expected Authorization: Bearer and the lab's token")
-            if request.headers.get("origin", "") not in origins | {""}:
-                raise _ForeignOrigin("this origin is not the lab's dashboard")
-            return await endpoint(request)
-
-        return checked
+    guards = Guards(config.host, config.port_base, config.token, config.hostnames)
 
     async def servers(_: Request) -> Response:
         return _json({"servers": [server_view(producer) for producer in fleet.producers.values()]})
@@ -65,7 +54,11 @@ def build_app(fleet: Fleet, config: FleetConfig) -> Starlette:
 
     async def ledger(_: Request) -> Response:
         pipelines = {
-            pipeline: {fate: {"producers": format_ledger(identities)} for fate, identities in fates.items()}
+            pipeline: {
+                **{fate: {"producers": format_ledger(identities)} for fate, identities in fates.items()},
+                "reasons": fleet.reasons(pipeline),
+                "resent": fleet.resent(pipeline),
+            }
             for pipeline, fates in fleet.ledger().items()
         }
         return _json({"pipelines": pipelines})
@@ -89,14 +82,17 @@ def build_app(fleet: Fleet, config: FleetConfig) -> Starlette:
 
     app = Starlette(
         routes=[
-            Route("/api/servers", guarded(servers)),
-            Route("/api/servers/{name}", guarded(server)),
-            Route("/api/ledger", guarded(ledger)),
-            Route("/api/drain", guarded(drain), methods=["POST"]),
+            Route("/api/servers", servers),
+            Route("/api/servers/{name}", server),
+            Route("/api/ledger", ledger),
+            Route("/api/drain", drain, methods=["POST"]),
+            *fault_routes(fleet, in_containers=config.takes_orders),
+            *order_routes(SelfFaults(config.host).obey if config.takes_orders else None),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
         ],
+        middleware=[Middleware(GuardedApp, guards, lambda path: True)],
         exception_handlers={RemoteFault: _answer_fault, HTTPException: _answer_http, Exception: _answer_bug},
     )
     app.router.redirect_slashes = False
@@ -104,7 +100,7 @@ def build_app(fleet: Fleet, config: FleetConfig) -> Starlette:
 
 
 def server_view(producer: Producer) -> dict[str, Any]:
-    """One server as `GET /api/servers` shows it."""
+    """One server as `GET /api/servers` shows it: its present life; `lives` counts those before, too."""
     pipelines = {
         name: {
             "transport": link.transport,
@@ -115,6 +111,7 @@ def server_view(producer: Producer) -> dict[str, Any]:
             "dropped": link.outbox.dropped.size,
             "replayed": link.outbox.replayed,
             "gone": link.outbox.gone.size,
+            "resent": link.resent,
             "last_error": link.last_error,
         }
         for name, link in producer.links.items()
@@ -127,6 +124,8 @@ def server_view(producer: Producer) -> dict[str, Any]:
         "epoch": producer.history.epoch,
         "next_seq": producer.history.next_seq,
         "skipped": producer.skipped,
+        "lives": producer.lives,
+        "faults": producer.faults.active(),
         "last": producer.history.last(),
         "pipelines": pipelines,
     }
@@ -136,10 +135,14 @@ def fleet_metrics(fleet: Fleet, meter: SelfMeter) -> bytes:
     """The fleet as Prometheus text; what concerns one pipeline has its name in front."""
     process = meter.observe()
     counters: dict[str, float] = {
-        "samples": sum(producer.history.next_seq for producer in fleet.producers.values()),
+        "samples": sum(p.created_before + p.history.next_seq for p in fleet.producers.values()),
         "skipped_slots": sum(producer.skipped for producer in fleet.producers.values()),
         "link_crashes": fleet.crashes,
     }
+    if fleet.sample_log:
+        counters["sample_log_written"] = fleet.sample_log.written
+        counters["sample_log_failed"] = fleet.sample_log.failed
+        counters["sample_log_files_deleted"] = fleet.sample_log.files_deleted
     gauges: dict[str, float] = {
         "servers": len(fleet.producers),
         "cpu_percent": process.cpu_percent,
@@ -147,14 +150,19 @@ def fleet_metrics(fleet: Fleet, meter: SelfMeter) -> bytes:
     }
     for pipeline in fleet.pipelines:
         links = fleet.links(pipeline)
-        counters[f"{pipeline}_acked"] = sum(link.outbox.acked.size for link in links)
-        counters[f"{pipeline}_rejected"] = sum(link.outbox.rejected.size for link in links)
-        counters[f"{pipeline}_replayed"] = sum(link.outbox.replayed for link in links)
+        outboxes = [life.outbox for link in links for life in link.lives()]
+        counters[f"{pipeline}_acked"] = sum(outbox.acked.size for outbox in outboxes)
+        counters[f"{pipeline}_rejected"] = sum(outbox.rejected.size for outbox in outboxes)
+        counters[f"{pipeline}_replayed"] = sum(outbox.replayed for outbox in outboxes)
+        counters[f"{pipeline}_resent"] = fleet.resent(pipeline)
+        counters[f"{pipeline}_crashed"] = sum(
+            life.outbox.crashed.size for link in links for life in link.past
+        )
         counters[f"{pipeline}_sends"] = sum(link.sends for link in links)
         counters[f"{pipeline}_failures"] = sum(link.failures for link in links)
         # Gauges: a late ack takes a sample back out of these.
-        gauges[f"{pipeline}_dropped"] = sum(link.outbox.dropped.size for link in links)
-        gauges[f"{pipeline}_gone"] = sum(link.outbox.gone.size for link in links)
+        gauges[f"{pipeline}_dropped"] = sum(outbox.dropped.size for outbox in outboxes)
+        gauges[f"{pipeline}_gone"] = sum(outbox.gone.size for outbox in outboxes)
         gauges[f"{pipeline}_waiting"] = sum(link.outbox.waiting for link in links)
         gauges[f"{pipeline}_connected"] = sum(link.connected for link in links)
     return metrics_text("fleet", counters, gauges)
@@ -186,8 +194,10 @@ async def serve_control(
     hypercorn = HypercornConfig()
     hypercorn.bind = [f"fd://{listener.detach()}"]  # Hypercorn owns it from here on
     hypercorn.accesslog = hypercorn.errorlog = None
+    if config.tls:
+        hypercorn.certfile, hypercorn.keyfile = str(config.tls.certificate), str(config.tls.key)
     hypercorn.include_server_header = False
-    hypercorn.graceful_timeout = 1.0
+    hypercorn.graceful_timeout = 0.4  # of the 4.3 s that the process has for its end
     await serve(build_app(fleet, config), hypercorn, shutdown_trigger=ended.wait)  # type: ignore[arg-type]
 
 
@@ -197,8 +207,7 @@ def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = N
 
 async def _answer_fault(_: Request, fault: Exception) -> Response:
     assert isinstance(fault, RemoteFault)  # it is registered for these only
-    headers = {"www-authenticate": "Bearer"} if isinstance(fault, Unauthorized) else None
-    return _json(fault.as_dict(), fault.status, headers)
+    return _json(fault.as_dict(), fault.status, challenge(fault))
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:

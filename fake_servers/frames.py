@@ -12,10 +12,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from fake_servers.outbox import Parcel
+from fake_servers.outbox import Parcel, parcel_size
 from fake_servers.retry import LinkFault
 
-TEMPORARY: Final = frozenset({"backlog_full", "limit_reached", "unavailable"})
+TEMPORARY: Final = frozenset({"backlog_full", "limit_reached", "rate_limited", "unavailable"})
 """Rejects that mean *not now*; the batch is sent again. All others are final."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -62,46 +62,49 @@ class FrameWindow:
     """The frames of one connection that have no ack yet, by their number."""
 
     def __init__(self) -> None:
-        self._frames: deque[tuple[Parcel | None, float]] = deque()
+        self._frames: deque[tuple[Parcel | None, float, bool]] = deque()
         self._acked = 0
+        self.copies_acked = 0
+        """Samples of copies that were acked."""
 
     def __len__(self) -> int:
         return len(self._frames)
 
-    def sent(self, parcel: Parcel, now_s: float) -> None:
-        """The next frame holds `parcel`."""
-        self._frames.append((parcel, now_s))
+    def sent(self, parcel: Parcel, now_s: float, copy: bool = False) -> None:
+        """The next frame holds `parcel`; as a `copy`, it was sent before and is only counted."""
+        self._frames.append((parcel, now_s, copy))
 
     def ack(self, frames: int) -> list[Parcel]:
         """All frames before number `frames` are done.
 
         Returns:
-            Their parcels, without those that were rejected.
+            Their parcels, without those that were rejected and those that were copies.
 
         Raises:
             LinkFault: That many frames were never sent.
         """
         if frames > self._acked + len(self._frames):
             raise LinkFault(f"ack for {frames} frames where {self._acked + len(self._frames)} were sent")
-        done = [self._frames.popleft()[0] for _ in range(frames - self._acked)]
+        done = [self._frames.popleft() for _ in range(frames - self._acked)]
         self._acked = max(self._acked, frames)
-        return [parcel for parcel in done if parcel is not None]
+        self.copies_acked += sum(parcel_size(parcel) for parcel, _, copy in done if parcel and copy)
+        return [parcel for parcel, _, copy in done if parcel is not None and not copy]
 
-    def reject(self, frame: int) -> Parcel:
+    def reject(self, frame: int) -> Parcel | None:
         """Frame number `frame` was refused; an ack will count it all the same.
 
         Returns:
-            Its parcel.
+            Its parcel; None for a copy.
 
         Raises:
             LinkFault: It is not in flight, or was refused before.
         """
         place = frame - self._acked
-        parcel, sent_s = self._frames[place] if 0 <= place < len(self._frames) else (None, 0.0)
+        parcel, sent_s, copy = self._frames[place] if 0 <= place < len(self._frames) else (None, 0.0, False)
         if parcel is None:
             raise LinkFault(f"reject for frame {frame}, which is not in flight")
-        self._frames[place] = (None, sent_s)
-        return parcel
+        self._frames[place] = (None, sent_s, copy)
+        return None if copy else parcel
 
     def oldest_s(self) -> float | None:
         """When the oldest frame was sent; None where no frame is in flight."""

@@ -18,11 +18,12 @@ sockets.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from metrics_core.intervals import IntervalSet
 
 Parcel = list[tuple[int, int]]
-"""Intervals of sequence numbers that are sent as one batch, ascending."""
+"""Intervals of sequence numbers that are sent as one batch; ascending unless samples are shuffled."""
 
 
 def parcel_size(parcel: Parcel) -> int:
@@ -64,6 +65,11 @@ class Outbox:
     def created(self) -> IntervalSet:
         """All identities made so far."""
         return IntervalSet([(0, self.next_seq - 1)] if self.next_seq else [])
+
+    @property
+    def crashed(self) -> IntervalSet:
+        """What has no fate yet: of a producer that died, these died with it."""
+        return self.created.minus(self.acked).minus(self.rejected).minus(self.dropped)
 
     @property
     def oldest(self) -> int:
@@ -110,6 +116,17 @@ class Outbox:
                 break
         self._pending = self._pending.minus(IntervalSet(parcel))
         self.pending_n -= limit - left
+        return parcel
+
+    def oldest_pending(self, limit: int) -> list[int]:
+        """The oldest pending samples, at most `limit`; they stay pending."""
+        return list(islice((seq for low, high in self._pending for seq in range(low, high + 1)), limit))
+
+    def take_these(self, seqs: Iterable[int]) -> Parcel:
+        """Those of `seqs` that are pending, in that order; in flight like those of `take`."""
+        parcel = [(seq, seq) for seq in seqs if seq in self._pending]
+        self._pending = self._pending.minus(IntervalSet(parcel))
+        self.pending_n -= len(parcel)
         return parcel
 
     def ack(self, parcel: Iterable[tuple[int, int]]) -> None:

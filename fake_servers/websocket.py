@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -27,6 +28,8 @@ from fake_servers.config import FleetConfig
 from fake_servers.frames import TEMPORARY, Ack, FrameWindow, Reject, Resume, decode
 from fake_servers.link import SEND_TIMEOUT_S, Link
 from fake_servers.retry import LONGEST_DELAY_S, Backoff, LinkFault, reason_of
+from fake_servers.torn import tear_frame
+from lab_runtime.tls import client_context
 
 FRAMES_IN_FLIGHT: Final = 64
 """Frames of one connection without an ack."""
@@ -45,9 +48,15 @@ class WebSocketTransport:
 
     def __init__(self, config: FleetConfig) -> None:
         self.replay = config.replay
-        self._url = config.pipeline_b_url + "/v1/ingest"
+        self._configured = self._url = config.pipeline_b_url + "/v1/ingest"
         self._headers = {"Authorization": f"Bearer {config.token}"} if config.token else None
+        self._tls = client_context(config.tls) if config.tls else None
         self._turn = asyncio.Semaphore(_CONNECTING)
+
+    def lead_to(self, netloc: str | None) -> None:
+        """Connect to another host and port from now on; None: to the configured one."""
+        parts = urlsplit(self._configured)
+        self._url = parts._replace(netloc=netloc or parts.netloc).geturl()
 
     async def connect(self) -> ClientConnection:
         """Open a connection.
@@ -58,6 +67,7 @@ class WebSocketTransport:
         async with self._turn:
             return await connect(
                 self._url,
+                ssl=self._tls,
                 compression=None,
                 additional_headers=self._headers,
                 user_agent_header=None,
@@ -81,13 +91,23 @@ async def send_by_websocket(link: Link, transport: WebSocketTransport, backoff: 
                 connected_s = loop.time()
                 await _Conversation(link, socket, backoff).hold(transport.replay)
             finally:
-                await socket.close()
+                await _end(socket, link.last_words)
         except (LinkFault, WebSocketException, OSError, TimeoutError) as fault:
             link.in_flight = 0
             link.down(reason_of(fault))
         if connected_s is not None and loop.time() - connected_s > LONGEST_DELAY_S:
             backoff.reset()  # it was a connection, not a server that accepts and hangs up
         await asyncio.sleep(backoff.next_delay_s())
+
+
+async def _end(socket: ClientConnection, last_words: bytes | None) -> None:
+    """Close in order; at once, or in the middle of sending `last_words`, where a fault wants it so."""
+    if last_words is None:
+        await socket.close()
+    elif last_words:
+        await tear_frame(socket, last_words)
+    else:
+        socket.transport.abort()
 
 
 class _Conversation:
@@ -136,13 +156,14 @@ class _Conversation:
                 await asyncio.sleep(pause_s)
             while len(window) < FRAMES_IN_FLIGHT and not self._pause_s and (parcel := link.next_parcel()):
                 frame = link.encode(parcel)
-                window.sent(parcel, loop.time())
-                link.in_flight = len(window)
-                try:
-                    async with asyncio.timeout(SEND_TIMEOUT_S):
-                        await self._socket.send(frame, text=True)
-                except TimeoutError:
-                    raise LinkFault(f"not read for {SEND_TIMEOUT_S:g} s") from None
+                for copy in range(link.faults.copies):
+                    window.sent(parcel, loop.time(), copy > 0)
+                    link.in_flight = len(window)
+                    try:
+                        async with asyncio.timeout(SEND_TIMEOUT_S):
+                            await self._socket.send(frame, text=True)
+                    except TimeoutError:
+                        raise LinkFault(f"not read for {SEND_TIMEOUT_S:g} s") from None
             link.wake.clear()
             if self._pause_s:
                 continue
@@ -164,18 +185,22 @@ class _Conversation:
             message = decode(await self._socket.recv(decode=False))
             match message:
                 case Ack(frames=frames):
+                    copies_before = window.copies_acked
                     for parcel in window.ack(frames):
                         link.outbox.ack(parcel)
                         self._backoff.reset()  # not for a frame that was only rejected
+                    link.resent += window.copies_acked - copies_before
                 case Reject(frame=frame, error=error, detail=detail):
-                    parcel = window.reject(frame)
+                    refused = window.reject(frame)
                     reason = f"{error}: {detail}"[:300]
-                    if error in TEMPORARY:
+                    if refused is None:
+                        link.last_error = reason  # of a copy, which is not sent again
+                    elif error in TEMPORARY:
                         link.last_error = reason
-                        link.outbox.give_back(parcel)
+                        link.outbox.give_back(refused)
                         self._pause_s = self._backoff.next_delay_s()
                     else:
-                        link.rejected(parcel, reason)
+                        link.rejected(refused, reason)
                 case Resume():
                     raise LinkFault("resume without a question")
             link.in_flight = len(window)

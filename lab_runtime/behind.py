@@ -29,6 +29,12 @@ class Behind(Protocol):
     async def histograms(self) -> dict[str, Any]:
         """The body of `GET /v1/histograms`."""
 
+    async def windows(self) -> dict[str, Any]:
+        """The body of `GET /v1/windows`."""
+
+    async def whereabouts(self) -> dict[str, Any]:
+        """The body of `GET /v1/whereabouts`."""
+
     async def failing(self) -> dict[str, str]:
         """What keeps it from its work, and the detail; empty: nothing."""
 

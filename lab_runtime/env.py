@@ -7,6 +7,7 @@ by a test.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -25,12 +26,25 @@ class Variable(NamedTuple):
 
 VARIABLES: Final[dict[str, Variable]] = {
     "LAB_HOST": Variable("127.0.0.1", "address to listen on"),
+    "LAB_HOSTNAMES": Variable("", "further host names that clients may call the lab by, with commas between"),
+    "LAB_TLS": Variable(
+        "off", "TLS on every port, by a development CA of the lab's own", words=("on", "off")
+    ),
     "LAB_PORT_BASE": Variable("8765", "first of five ports", 1, 65531),
     "LAB_REDIS_URL": Variable("", "Redis or Valkey to use; empty: the embedded Valkey"),
     "LAB_FSYNC": Variable("always", "Redis appendfsync", words=("always", "everysec", "no")),
     "LAB_WORKERS": Variable("2", "RQ workers of pipeline A", 0, 64),
     "LAB_INGEST_PROCESSES": Variable("1", "ingest processes of pipeline A", 1, 16),
     "LAB_BACKLOG_CAPACITY": Variable("1000", "RQ jobs waiting before pipeline A answers 429", 1, 1_000_000),
+    "LAB_MAX_IN_FLIGHT": Variable(
+        "4096", "requests that one ingest process of pipeline A has in hand before it answers 429", 1, 100_000
+    ),
+    "LAB_MAX_CONNECTIONS": Variable(
+        "12000", "connections of one WebSocket port before it answers 503 to the next", 1, 100_000
+    ),
+    "LAB_PRODUCER_RATE": Variable(
+        "20000", "samples per second that one producer may send to a pipeline; 0: any number", 0, 10_000_000
+    ),
     "LAB_RING_CAPACITY": Variable("512", "samples per producer that pipeline B keeps", 1, 1_000_000),
     "LAB_FEED_HZ": Variable("4", "snapshots per second to each dashboard", 0.1, 60),
     "LAB_SERVERS": Variable("50", "fake servers", 0, 10_000),
@@ -46,6 +60,9 @@ VARIABLES: Final[dict[str, Variable]] = {
     ),
     "LAB_SPIKE_RATE": Variable("12", "CPU spikes per server and hour", 0, 3600),
     "LAB_SPIKE_HEIGHT": Variable("45", "height of a CPU spike in percentage points", 0, 100),
+    "LAB_SAMPLE_LOG": Variable(
+        "on", "the fleet writes every sample into the run's folder before it sends it", words=("on", "off")
+    ),
     "LAB_REAL": Variable("off", "add this machine as one more producer", words=("on", "off")),
     "LAB_TOKEN": Variable("", "bearer token for ingest, feeds and control; empty: none"),
     "LAB_RUN": Variable("", "identity of the run; empty: made at the start"),
@@ -53,6 +70,11 @@ VARIABLES: Final[dict[str, Variable]] = {
         "auto", "log format; auto: pretty on a terminal, else json", words=("auto", "pretty", "json")
     ),
     "LAB_PROCESS_NAME": Variable("", "name of this process in feeds and logs"),
+    "LAB_FAULTS": Variable(
+        "off",
+        "inside: processes take orders to break themselves, as in containers, where no supervisor can",
+        words=("off", "inside"),
+    ),
     "LAB_STATE_DIR": Variable(".lab", "where `up` keeps logs, the store and what is running"),
     "LAB_INGEST_URL": Variable("", "pipeline A's ingest as clients see it; empty: this machine, base + 1"),
     "LAB_FANOUT_URL": Variable("", "pipeline A's fan-out; empty: this machine, base + 2"),
@@ -60,6 +82,8 @@ VARIABLES: Final[dict[str, Variable]] = {
     "LAB_FLEET_URL": Variable("", "the fleet's control; empty: this machine, base + 4"),
 }
 
+
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?", re.ASCII)
 
 PUBLISHED_PORTS: Final[dict[str, Variable]] = {
     "LAB_PORT_DASHBOARD": Variable("8765", "in Docker: port of the dashboard on this machine", 1, 65535),
@@ -128,7 +152,29 @@ class Env:
 
     def url(self, name: str, scheme: str, offset: int) -> str:
         """Where a part of the lab is for clients: the variable, or this machine's port."""
-        return (self.text(name) or f"{scheme}://127.0.0.1:{self.port(offset)}").rstrip("/")
+        secure = "s" if self.switch("LAB_TLS") else ""
+        return (self.text(name) or f"{scheme}{secure}://127.0.0.1:{self.port(offset)}").rstrip("/")
+
+    def token(self) -> str:
+        """The lab's bearer token; empty: none."""
+        token = self.text("LAB_TOKEN")
+        if not (token.isascii() and token.isprintable()):
+            raise ConfigError("LAB_TOKEN: expected printable ASCII, since it travels in a header")
+        return token
+
+    def takes_orders(self) -> bool:
+        """Whether this process breaks itself when the fault engine asks (see `self_faults.py`)."""
+        return self.text("LAB_FAULTS") == "inside"
+
+    def hostnames(self) -> tuple[str, ...]:
+        """The further host names of the lab."""
+        names = tuple(name.strip() for name in self.text("LAB_HOSTNAMES").split(",") if name.strip())
+        for name in names:
+            if not _HOST_NAME.fullmatch(name):
+                raise ConfigError(
+                    f"LAB_HOSTNAMES={name:.80}: expected host names with commas between, without ports"
+                )
+        return names
 
     def redis_url(self) -> str:
         """The Redis to use; `up` and compose always set it."""

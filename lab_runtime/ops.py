@@ -6,11 +6,8 @@
 
 from __future__ import annotations
 
-import hmac
-import socket
 from collections.abc import Iterable, Mapping
 
-import psutil
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -77,22 +74,3 @@ def _octaves(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
         buckets.append((str((edge + 1) / 1e6), float(seen)))
     buckets.append(("+Inf", float(histogram.n)))
     return buckets, sum(bucket_middle(bucket) * n for bucket, n in pairs) / 1e6
-
-
-def token_matches(token: str, authorization: str | None) -> bool:
-    """Whether an `Authorization` header carries the token (always true where no token is set); constant time."""
-    return not token or hmac.compare_digest((authorization or "").encode(), f"Bearer {token}".encode())
-
-
-def allowed_origins(host: str, port_base: int) -> list[str]:
-    """Origins of pages that may open a WebSocket: the lab's own dashboard, under each name it has here.
-
-    Args:
-        host: What the lab listens on; for "every address" the addresses and the name of this machine count, too.
-        port_base: Port of the dashboard.
-    """
-    names = {"127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host}
-    if host in ("0.0.0.0", "::"):
-        found = {address.address for card in psutil.net_if_addrs().values() for address in card}
-        names |= {name for name in found if name.count(".") == 3} | {socket.gethostname()}
-    return [f"{scheme}://{name}:{port_base}" for name in sorted(names) for scheme in ("http", "https")]

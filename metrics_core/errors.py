@@ -79,6 +79,12 @@ class BacklogFull(Refused):
     error, status, retry_after_s = "backlog_full", 429, 1
 
 
+class RateLimited(Refused):
+    """A producer sends more than it may; each raise says how long to wait."""
+
+    error, status, retry_after_s = "rate_limited", 429, 1
+
+
 class LimitReached(Refused):
     """A bound on producers, epochs or gaps is reached; it guards the memory of the pipeline."""
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 from lab_runtime.env import Env
+from lab_runtime.open_files import allow_many_connections
 from lab_runtime.process import run_async, start
 from pipeline_http_redis.config import Config
 
@@ -17,20 +18,26 @@ def main(role: str) -> None:
 
     def body(env: Env, name: str) -> None:
         config = Config.from_env(env, name)
+        allow_many_connections()
         if role == "ingest":
             from pipeline_http_redis.ingest import Counts
-            from pipeline_http_redis.server import IngestServer
+            from pipeline_http_redis.server import ingest_server
             from pipeline_http_redis.store_side import StoreSide
 
             async def ingest(stop: asyncio.Event) -> None:
                 behind = StoreSide(config, Counts())
-                await IngestServer(config.host, config.ingest_port, config.token, behind).serve(stop)
+                await ingest_server(config, behind).serve(stop)
 
             run_async(ingest)
         elif role == "worker":
             from pipeline_http_redis.worker import work
 
-            work(config)
+            if config.takes_orders:
+                from pipeline_http_redis.obedient_worker import ObedientWorker
+
+                work(config, ObedientWorker)
+            else:
+                work(config)
         else:
             from pipeline_http_redis.fanout import FanoutServer
 

@@ -15,8 +15,9 @@ and with them CPU. A producer that is alone never waits for it.
 
 An idle lab adds no delay, a loaded one batches by itself. Rejected: a fixed window, which costs its length always.
 
-Bounds: `MAX_WAITING_BYTES` gathered, `backlog_capacity` jobs queued; beyond either a batch is refused (429) and leaves
-no trace.
+Bounds: `MAX_WAITING_BYTES` gathered, `backlog_capacity` jobs queued, and where Redis has a `maxmemory` all of it but
+`MEMORY_KEPT_FREE`; beyond any of them a batch is refused (429) and leaves no trace. The last one keeps the way out
+open: at its `maxmemory` Redis refuses every write, also those of the workers, which would free memory.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from metrics_core.histogram import Histogram
 from metrics_core.sink import Batch
 from metrics_core.wire import join_batches
 from pipeline_http_redis.store.intake import Intake
+from pipeline_http_redis.store.outage import takes_no_writes
 
 PAUSE_PER_JOB_S: Final = 0.003
 MAX_PAUSE_S: Final = 0.1
@@ -44,6 +46,12 @@ MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 MAX_GROUP_SAMPLES: Final = 20_000
 MAX_GROUP_BYTES: Final = 8 * 1024 * 1024
 FULL_RECHECK_S: Final = 0.25
+
+MEMORY_KEPT_FREE: Final = 0.1
+"""Share of Redis's `maxmemory` that is left to the workers."""
+
+MEMORY_PER_BYTE: Final = 2
+"""What a byte of a batch takes in Redis at most until the next look: its claim, its job, the buffers on its way."""
 
 _log = get_logger("batcher")
 
@@ -67,8 +75,11 @@ class Batcher:
         self._now_us = now_us
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
+        self._in_flight: list[_Waiting] = []
+        self._given_up = False
         self._arrived = asyncio.Event()
         self._queue_length = 0
+        self._memory_left: float | None = None  # None: Redis has no limit
         self.accepted = Histogram()
 
     async def accept(self, batch: Batch) -> None:
@@ -78,15 +89,27 @@ class Batcher:
             BacklogFull: Too much waits already; nothing is kept.
             Unavailable: Redis does not answer; whether it was kept is unknown.
         """
+        if self._given_up:
+            raise Unavailable("the ingest stops")
         if self._queue_length >= self._capacity:
             raise BacklogFull(f"{self._queue_length} jobs wait for a worker, {self._capacity} may")
         if self._waiting_bytes >= MAX_WAITING_BYTES:
             raise BacklogFull(f"{self._waiting_bytes} bytes wait for Redis, {MAX_WAITING_BYTES} may")
+        if self._memory_left is not None:
+            if self._memory_left < MEMORY_PER_BYTE * len(batch.body):
+                raise BacklogFull(
+                    "Redis has nearly all the memory that it may have; the workers need the rest"
+                )
+            self._memory_left -= MEMORY_PER_BYTE * len(batch.body)
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._waiting_bytes += len(batch.body)
         self._arrived.set()
         await waiting.held
+
+    def note_memory(self, used_bytes: int, most_bytes: int) -> None:
+        """Take in how much memory Redis uses and may use (0: as much as it likes)."""
+        self._memory_left = most_bytes * (1 - MEMORY_KEPT_FREE) - used_bytes if most_bytes else None
 
     async def run(self) -> None:
         """Commit group after group until cancelled."""
@@ -100,12 +123,22 @@ class Batcher:
                     await self._recheck_full_queue()
                     continue
             group, started_s = self._take_group(), loop.time()
+            self._in_flight = group
             await self._commit(group)
             pause = pause_s(self._queue_length)
             if len(group) > 1:
                 pause = max(pause, started_s + SPACING_S - loop.time())
             if pause > 0:
                 await asyncio.sleep(pause)
+
+    def give_up(self) -> None:
+        """Refuse all that waits, is on its way or still comes: the process ends, whether Redis answers or not."""
+        self._given_up = True
+        for waiting in (*self._in_flight, *self._waiting):
+            if not waiting.held.done():
+                waiting.held.set_exception(Unavailable("the ingest stops"))
+        self._waiting.clear()
+        self._waiting_bytes = 0
 
     async def _recheck_full_queue(self) -> None:
         """While the queue is full nothing is accepted, so no commit tells its length."""
@@ -140,7 +173,9 @@ class Batcher:
             _log.warning(
                 "commit_failed", samples=samples, error=type(error).__name__, detail=str(error)[:200]
             )
-            failure = Unavailable("Redis does not answer")
+            failure = Unavailable(
+                "Redis takes no writes" if takes_no_writes(error) else "Redis does not answer"
+            )
             self._queue_length = 0
         for waiting in group:
             if waiting.held.done():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lab_runtime.env import Env
-from lab_runtime.ops import allowed_origins
+from lab_runtime.guards import Guards
+from lab_runtime.tls import TlsFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,12 @@ class Config:
         redis_url: The Redis or Valkey behind it all.
         backlog_capacity: RQ jobs that may wait before the ingest answers 429.
         feed_hz: Snapshots per second.
-        token: Bearer token; empty: none asked for.
-        origins: Pages that may open the feed.
+        max_in_flight: Requests in hand before the ingest answers 429.
+        max_connections: Open connections before a WebSocket is refused.
+        producer_rate: Samples per second and producer; 0: any number.
+        guards: Hosts, origins and tokens.
+        tls: Certificate and key; None: no TLS.
+        takes_orders: Whether the fault engine may break this process (`LAB_FAULTS=inside`).
     """
 
     name: str
@@ -33,8 +38,12 @@ class Config:
     redis_url: str
     backlog_capacity: int
     feed_hz: float
-    token: str
-    origins: tuple[str, ...]
+    max_in_flight: int
+    max_connections: int
+    producer_rate: float
+    guards: Guards
+    tls: TlsFiles | None
+    takes_orders: bool = False
 
     @classmethod
     def from_env(cls, env: Env, name: str) -> Config:
@@ -52,6 +61,10 @@ class Config:
             redis_url=env.redis_url(),
             backlog_capacity=env.integer("LAB_BACKLOG_CAPACITY"),
             feed_hz=env.number("LAB_FEED_HZ"),
-            token=env.text("LAB_TOKEN"),
-            origins=tuple(allowed_origins(env.text("LAB_HOST"), env.published_port(0))),
+            max_in_flight=env.integer("LAB_MAX_IN_FLIGHT"),
+            max_connections=env.integer("LAB_MAX_CONNECTIONS"),
+            producer_rate=env.number("LAB_PRODUCER_RATE"),
+            guards=Guards.from_env(env),
+            tls=TlsFiles.from_env(env),
+            takes_orders=env.takes_orders(),
         )

@@ -14,6 +14,7 @@ from typing import Final
 import redis
 from websockets.asyncio.server import ServerConnection, serve
 
+from lab_runtime.connections import Connections
 from lab_runtime.feed import (
     CLOSE_TIMEOUT_S,
     WRITE_LIMIT_BYTES,
@@ -24,9 +25,12 @@ from lab_runtime.feed import (
     text_answer,
 )
 from lab_runtime.logs import get_logger
-from lab_runtime.methods import GetConnection
 from lab_runtime.ops import metrics_text
+from lab_runtime.peers import OPEN_WITHIN_S
 from lab_runtime.process import SelfMeter, end_with, now_us
+from lab_runtime.self_faults import PATH as ORDERS
+from lab_runtime.self_faults import SelfFaults, serve_order
+from lab_runtime.tls import server_context
 from metrics_core.snapshot import (
     ProcessView,
     ProducerBoard,
@@ -51,29 +55,34 @@ class FanoutServer:
         self._config = config
         self._feed = Feed(config.redis_url)
         self._fanout = Fanout()
+        self._connections = Connections(config.max_connections)
         self._board = ProducerBoard()
         self._rate = SlidingRate()
         self._accepted, self._processed = SlidingLatency(), SlidingLatency()
         self._meter = SelfMeter(config.name)
         self._store_meter = StoreMeter(self._feed)
+        self._orders = SelfFaults(config.host) if config.takes_orders else None
         self._failure = "no tick yet"
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
         routes = {"/healthz": self._alive, "/readyz": self._ready, "/metrics": self._metrics}
-        http = HttpRoutes(frozenset({_FEED}), routes, self._config.token, frozenset())
+        config = self._config
+        sockets = frozenset({_FEED, ORDERS} if self._orders else {_FEED})
+        http = HttpRoutes(sockets, routes, config.guards, frozenset(), self._connections)
         tick = asyncio.create_task(self._tick_for_ever())
         end_with(tick, stop)
         async with serve(
             self._subscribe,
-            self._config.host,
-            self._config.fanout_port,
+            config.host,
+            config.fanout_port,
             process_request=http,
-            create_connection=GetConnection,
-            origins=[None, *self._config.origins],  # type: ignore[list-item]
+            create_connection=http.connections.new,  # type: ignore[arg-type]
+            ssl=server_context(config.tls),
             compression=None,
             max_size=1024,  # dashboards have nothing to say here
             write_limit=WRITE_LIMIT_BYTES,
+            open_timeout=OPEN_WITHIN_S,
             close_timeout=CLOSE_TIMEOUT_S,
         ):
             _log.info("listening", host=self._config.host, port=self._config.fanout_port)
@@ -82,7 +91,11 @@ class FanoutServer:
         await self._feed.redis.aclose()
 
     async def _subscribe(self, connection: ServerConnection) -> None:
-        await self._fanout.serve(connection)
+        assert connection.request is not None
+        if self._orders and connection.request.path.partition("?")[0] == ORDERS:
+            await serve_order(self._orders.obey, connection)
+        else:
+            await self._fanout.serve(connection)
 
     async def _tick_for_ever(self) -> None:
         period_s = 1 / self._config.feed_hz
@@ -138,9 +151,10 @@ class FanoutServer:
         return json_answer({"status": "not ready", "failing": "redis", "detail": self._failure}, 503)
 
     async def _metrics(self) -> Answer:
-        fanout = self._fanout
+        fanout, connections = self._fanout, self._connections
         counters = {"feed_snapshots_skipped": fanout.skipped, "feed_subscribers_cut": fanout.cut}
-        return text_answer(metrics_text("http_redis", counters, {"feed_subscribers": fanout.subscribers}))
+        gauges = {"feed_subscribers": fanout.subscribers} | connections.gauges()
+        return text_answer(metrics_text("http_redis", counters | connections.counters(), gauges))
 
 
 class StoreMeter:

@@ -14,12 +14,14 @@ from typing import Final
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from lab_runtime.ops import token_matches
-from metrics_core.errors import Refused, RemoteFault, Unauthorized, UnsupportedMedia
+from lab_runtime.guards import Guards, challenge
+from metrics_core.errors import BacklogFull, Refused, RemoteFault, UnsupportedMedia
+from metrics_core.rate_limit import RateLimit
 from metrics_core.sink import Batch, Refusals, Sink
 from metrics_core.wire import BatchDecoder
 from pipeline_http_redis.bodies import BodyReader
 
+DEFAULT_MOST_IN_FLIGHT: Final = 4_096
 _ACCEPTED_ONE: Final = b'{"accepted":1}'
 
 
@@ -34,22 +36,52 @@ class Counts:
 
 
 class IngestEndpoint:
-    """ASGI application for one path. Counts what it refuses in `counts`."""
+    """ASGI application for one path. Counts what it refuses in `counts`.
 
-    def __init__(self, sink: Sink, token: str, counts: Refusals) -> None:
+    Args:
+        sink: Holds the batches.
+        guards: Asked before the body is looked at. Only here they are asked header by header: this is the hot path.
+        counts: What is refused.
+        limit: How much each producer may send; None: any number.
+        most_in_flight: Requests in hand; one more is refused at once, its body unread.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        guards: Guards,
+        counts: Refusals,
+        limit: RateLimit | None = None,
+        most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
+    ) -> None:
         self._sink = sink
-        self._token = token
+        self._guards = guards
+        self._limit = limit
         self._counts = counts
+        self._most_in_flight = most_in_flight
+        self._clock_s = asyncio.get_event_loop().time
+        self.in_flight = 0
         self._decoder = BatchDecoder()
         self.bodies = BodyReader()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.in_flight += 1
         try:
+            await self._take(scope, receive, send)
+        finally:
+            self.in_flight -= 1
+
+    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if self.in_flight > self._most_in_flight:
+                raise BacklogFull(f"{self._most_in_flight} requests are in hand, no more may be")
             announced, unfit = self._look_at_headers(scope["headers"])
             body = await self.bodies.read(receive, announced, unfit)
             if body is None:
                 return  # the client went away
             samples = self._decoder.decode(body)
+            if self._limit is not None:
+                self._limit.take(samples, int(self._clock_s() * 1_000_000))
             await self._sink.accept(Batch(body, samples))
         except RemoteFault as fault:
             if isinstance(fault, Refused):
@@ -69,7 +101,9 @@ class IngestEndpoint:
 
     def _look_at_headers(self, headers: list[tuple[bytes, bytes]]) -> tuple[int, RemoteFault | None]:
         """The announced length (0: none), and what is wrong with a request's head, if anything."""
-        content_type, encoding, authorization, announced = b"", b"", None, 0
+        guards = self._guards
+        content_type, encoding, authorization, announced = b"", b"", b"", 0
+        host, origins, foreign = None, None, None
         for name, value in headers:
             if name == b"content-type":
                 content_type = value
@@ -78,9 +112,20 @@ class IngestEndpoint:
             elif name == b"content-encoding":
                 encoding = value
             elif name == b"authorization":
-                authorization = value.decode("latin-1")
-        if self._token and not token_matches(self._token, authorization):
-            return announced, Unauthorized("a bearer token is needed")
+                authorization = value
+            elif name == b"host":
+                host = value
+                foreign = None if value in guards.good_hosts else guards.host_fault(value)
+                if foreign:
+                    break
+            elif name == b"origin":
+                origins = [value] if origins is None else [*origins, value]
+        if host is None:
+            foreign = guards.host_fault(b"")
+        elif origins and not foreign:
+            foreign = guards.origins_fault(origins, host)
+        if fault := foreign or guards.token_fault(authorization):
+            return announced, fault
         if content_type != b"application/json":
             media_type = content_type.partition(b";")[0].strip().lower()
             if media_type != b"application/json":
@@ -97,9 +142,7 @@ async def _discard(receive: Receive) -> None:
 
 async def send_fault(send: Send, fault: RemoteFault) -> None:
     """Answer with a fault's status, name and detail; `Retry-After` where a retry makes sense."""
-    extra = [(b"retry-after", str(fault.retry_after_s).encode())] if fault.retry_after_s else []
-    if isinstance(fault, Unauthorized):
-        extra.append((b"www-authenticate", b"Bearer"))
+    extra = [(name.encode(), text.encode()) for name, text in challenge(fault).items()]
     await _send_json(send, fault.status, orjson.dumps(fault.as_dict()), extra)
 
 

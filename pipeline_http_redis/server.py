@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import orjson
@@ -16,28 +16,42 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from lab_runtime.behind import Behind
+from lab_runtime.guards import GuardedApp, Guards
 from lab_runtime.logs import get_logger
-from lab_runtime.ops import token_matches
+from lab_runtime.one_at_a_time import OneAtATime
+from lab_runtime.open_files import held_now
+from lab_runtime.ops import metrics_text
+from lab_runtime.order_routes import order_routes
 from lab_runtime.process import end_with
+from lab_runtime.tls import TlsFiles
 from metrics_core.errors import RemoteFault
-from pipeline_http_redis.gone_clients import install as install_gone_clients
-from pipeline_http_redis.ingest import IngestEndpoint
+from metrics_core.rate_limit import RateLimit
+from pipeline_http_redis.config import Config
+from pipeline_http_redis.connections import HEAD_WITHIN_S, connections
+from pipeline_http_redis.connections import install as install_connections
+from pipeline_http_redis.ingest import DEFAULT_MOST_IN_FLIGHT, IngestEndpoint
 from pipeline_http_redis.late_frames import install as install_late_frames
+from pipeline_http_redis.orders import PipelineOrders
+from pipeline_http_redis.strict_http1 import install as install_strict_http1
 
+ON_ITS_OWN: Final = frozenset({("POST", "/v1/samples")})
 SWEEP_EVERY_S: Final = 1.0
 STOP_WITHIN_S: Final = 4.0
 _log = get_logger("server")
 
 
-def hypercorn_config(sock: socket.socket) -> HypercornConfig:
+def hypercorn_config(sock: socket.socket, tls: TlsFiles | None = None) -> HypercornConfig:
     """Hypercorn's settings, where its defaults do not fit (each measured or read; see docs/decisions)."""
     config = HypercornConfig()
     config.bind = [f"fd://{sock.fileno()}"]
+    if tls:  # with ALPN: h2 or http/1.1
+        config.certfile, config.keyfile = str(tls.certificate), str(tls.key)
     config.include_server_header = False
     config.accesslog = None
     config.errorlog = None
@@ -48,6 +62,7 @@ def hypercorn_config(sock: socket.socket) -> HypercornConfig:
     config.backlog = 1_024  # 100 by default: fewer than producers that come back together after an outage
     config.h2_max_concurrent_streams = 1_000  # 100 by default: stream 101 ends the connection
     config.graceful_timeout = STOP_WITHIN_S - 1
+    config.ssl_handshake_timeout = HEAD_WITHIN_S  # 60 s by default
     return config
 
 
@@ -68,26 +83,47 @@ class IngestServer:
     Args:
         host: Address to listen on.
         port: For all routes.
-        token: Bearer token; empty: none asked for.
+        guards: Hosts, origins and tokens.
         behind: What holds the batches.
+        producer_rate: Samples per second and producer; 0: any number.
+        most_in_flight: Requests in hand.
+        tls: Certificate and key; None: no TLS.
+        orders: Carries out the fault engine's orders; None: there are none to be taken.
     """
 
-    def __init__(self, host: str, port: int, token: str, behind: Behind) -> None:
-        self._host, self._port, self._token = host, port, token
-        self._behind = behind
-        self._endpoint = IngestEndpoint(behind.sink, token, behind.counts)
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        guards: Guards,
+        behind: Behind,
+        producer_rate: float = 0.0,
+        most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
+        tls: TlsFiles | None = None,
+        orders: PipelineOrders | None = None,
+    ) -> None:
+        self._host, self._port, self._guards, self._tls = host, port, guards, tls
+        self._behind, self._orders = behind, orders
+        self._failing, self._told = OneAtATime(behind.failing), OneAtATime(behind.metrics)
+        limit = RateLimit(producer_rate) if producer_rate else None
+        self._endpoint = IngestEndpoint(behind.sink, guards, behind.counts, limit, most_in_flight)
 
     def app(self) -> Starlette:
         """The routes."""
+        orders = order_routes(self._orders.obey, self._orders.look) if self._orders else []
         app = Starlette(
             routes=[
                 Route("/v1/samples", self._endpoint, methods=["POST"]),
-                Route("/v1/ledger", self._ledger),
-                Route("/v1/histograms", self._histograms),
+                Route("/v1/ledger", _answering(self._behind.ledger)),
+                Route("/v1/windows", _answering(self._behind.windows)),
+                Route("/v1/whereabouts", _answering(self._behind.whereabouts)),
+                Route("/v1/histograms", _answering(self._behind.histograms)),
+                *orders,
                 Route("/healthz", _alive),
                 Route("/readyz", self._ready),
                 Route("/metrics", self._metrics),
             ],
+            middleware=[Middleware(GuardedApp, self._guards, lambda path: True, ON_ITS_OWN)],
             exception_handlers={HTTPException: self._http_error, RemoteFault: _fault, 500: _our_fault},
         )
         app.router.redirect_slashes = False  # a wrong path is a 404, not a redirect
@@ -96,7 +132,8 @@ class IngestServer:
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then answer what is in flight and hand over the last counts."""
         install_late_frames()
-        install_gone_clients()
+        install_strict_http1()
+        install_connections()
         sock = listen(self._host, self._port)
         sweep = asyncio.create_task(self._sweep_for_ever())
         end_with(sweep, stop)
@@ -105,30 +142,27 @@ class IngestServer:
                 _log.info("listening", host=self._host, port=self._port)
                 app: Any = self.app()
                 await _until_stopped(
-                    hypercorn_serve(app, hypercorn_config(sock), shutdown_trigger=stop.wait), stop
+                    hypercorn_serve(app, hypercorn_config(sock, self._tls), shutdown_trigger=stop.wait), stop
                 )
         finally:
             sweep.cancel()
+            if self._orders:
+                await self._orders.aclose()
 
     async def _sweep_for_ever(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             self._endpoint.bodies.sweep()
-
-    async def _ledger(self, request: Request) -> Response:
-        if not token_matches(self._token, request.headers.get("authorization")):
-            raise HTTPException(401, "a bearer token is needed", headers={"www-authenticate": "Bearer"})
-        return _json(await self._behind.ledger())
-
-    async def _histograms(self, _: Request) -> Response:
-        return _json(await self._behind.histograms())
+            connections.sweep()
 
     async def _ready(self, _: Request) -> Response:
-        failing = await self._behind.failing()
+        failing = await self._failing()
         return _json({"status": "not ready"} | failing, 503) if failing else _json({"status": "ready"})
 
     async def _metrics(self, _: Request) -> Response:
-        return Response(await self._behind.metrics(), media_type="text/plain; version=0.0.4")
+        gauges = {"http_connections": len(connections.open)} | held_now()
+        own = metrics_text("http_redis", connections.counters(), gauges)
+        return Response(await self._told() + own, media_type="text/plain; version=0.0.4")
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -138,6 +172,20 @@ class IngestServer:
         )
         response.headers.update(error.headers or {})
         return response
+
+
+def ingest_server(config: Config, behind: Behind) -> IngestServer:
+    """Pipeline A's own, as it is configured."""
+    return IngestServer(
+        config.host,
+        config.ingest_port,
+        config.guards,
+        behind,
+        config.producer_rate,
+        config.max_in_flight,
+        config.tls,
+        PipelineOrders(config.redis_url, config.host) if config.takes_orders else None,
+    )
 
 
 async def _until_stopped(serving: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
@@ -158,6 +206,18 @@ async def _until_stopped(serving: Coroutine[Any, Any, None], stop: asyncio.Event
 
 def _json(value: object, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, media_type="application/json")
+
+
+def _answering(ask: Callable[[], Awaitable[object]]) -> Callable[[Request], Awaitable[Response]]:
+    async def work_out() -> bytes:
+        return orjson.dumps(await ask())
+
+    shared = OneAtATime(work_out)
+
+    async def answer(_: Request) -> Response:
+        return Response(await shared(), media_type="application/json")
+
+    return answer
 
 
 async def _alive(_: Request) -> Response:

@@ -18,13 +18,18 @@ from lab_runtime.process import SelfMeter, end_with, now_us
 from metrics_core.errors import Unavailable
 from metrics_core.histogram import Histogram
 from metrics_core.sink import Refusals, Sink
+from metrics_core.windows_view import windows_view
 from pipeline_http_redis.batcher import Batcher
 from pipeline_http_redis.config import Config
 from pipeline_http_redis.store.counters import read_counters
 from pipeline_http_redis.store.intake import Intake
-from pipeline_http_redis.store.ledger import read_ledger
+from pipeline_http_redis.store.ledger import read_ledger, read_producers
+from pipeline_http_redis.store.whereabouts import Looker
 
 REPORT_EVERY_S: Final = 0.25
+GIVE_UP_AFTER_S: Final = 2.0
+"""How long after a request to stop what is in hand may wait for Redis; then it is answered 503 instead of cut off."""
+
 LAST_REPORT_WITHIN_S: Final = 0.5
 """A stop has an end, also while Redis stands still."""
 _log = get_logger("store_side")
@@ -43,6 +48,7 @@ class StoreSide:
     def __init__(self, config: Config, counts: Refusals, accepted: Histogram | None = None) -> None:
         self._run = config.run
         self.intake = Intake(config.redis_url)
+        self._looker = Looker(self.intake.redis)
         self._batcher = Batcher(self.intake, config.backlog_capacity, now_us)
         self.sink: Sink = self._batcher
         self.counts = counts
@@ -54,7 +60,8 @@ class StoreSide:
     @asynccontextmanager
     async def running(self, stop: asyncio.Event) -> AsyncIterator[None]:
         """Commit and report; at the end hand over the last counts."""
-        background = [asyncio.create_task(self._batcher.run()), asyncio.create_task(self._report_for_ever())]
+        tasks = (self._batcher.run(), self._report_for_ever(), self._give_up_after(stop))
+        background = [asyncio.create_task(task) for task in tasks]
         for task in background:
             end_with(task, stop)
         try:
@@ -68,10 +75,16 @@ class StoreSide:
                     await self._report()
             await self.intake.redis.aclose()
 
+    async def _give_up_after(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        await asyncio.sleep(GIVE_UP_AFTER_S)
+        self._batcher.give_up()
+
     async def _report_for_ever(self) -> None:
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
             with suppress(redis.RedisError, OSError):  # counted on; told with the next report
+                self._batcher.note_memory(*await self.intake.memory())
                 await self._report()
 
     async def _report(self) -> None:
@@ -96,6 +109,20 @@ class StoreSide:
             "accepted": changes.accepted.as_pairs(),
             "processed": changes.processed.as_pairs(),
         }
+
+    async def windows(self) -> dict[str, Any]:
+        """Newest samples and windows, as they are kept."""
+        with _asked():
+            stored = await read_producers(self.intake.redis)
+        return windows_view(
+            "http_redis", {name: (part.last_sample(), part.windows) for name, part in stored.items()}
+        )
+
+    async def whereabouts(self) -> dict[str, Any]:
+        """Where the samples are that are not in the aggregates, by identity."""
+        with _asked():
+            found = await self._looker.look()
+        return {"pipeline": "http_redis", "run": self._run} | found.as_dict()
 
     async def failing(self) -> dict[str, str]:
         """Whether Redis answers."""

@@ -2,52 +2,54 @@
 
 RQ 2.12's SimpleWorker sends about 60 Redis commands in about 15 round trips for one job. With `appendfsync always` each
 round trip that writes waits for the disk. What RQ needs to find a lost job again stays: the intermediate list, the
-started registry with its deadline, retries. What only feeds `rq info` is sent once a second instead of per job.
+started registry with its deadline, retries (`recovery.py`). What only feeds `rq info` is sent once a second instead of
+per job.
 
-======================================  =======================================================================
-a worker is killed …                    what brings the job back
-======================================  =======================================================================
-between pop and start                   `_sweep_intermediate`: unclaimed for `STUCK_AFTER_S`, pushed back
-while the job runs                      its entry in the started registry runs out after `HEARTBEAT_S`; RQ retries
-after `apply.lua`, before the clean-up  the same; the claim is gone, so the second run changes nothing
-======================================  =======================================================================
+Stopping: SIGTERM never cuts a job. The worker waits for jobs in waits of `POP_WAIT_S` and looks between two of them,
+when it has nothing in hand; a job that was popped meanwhile is done first. After `STOP_WITHIN_S`, or at a second
+signal, the process ends as it is, and the job in hand comes back as after a SIGKILL.
 
-Both sweeps run every second on every worker, so a batch waits `HEARTBEAT_S` + 1 s at most (`CLEANING_MS` more where a
-worker dies while it brings jobs back), well under 10 s. A batch that kills its worker at each try is set aside.
+Outages: a worker outlives its store. A job cut by an outage is no failure of its batch: it is not counted as a try and
+goes back to the queue as soon as the store answers.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import Any, Final
 from uuid import uuid4
 
 import redis
 from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
+from rq.exceptions import DequeueTimeout, StopRequested
 from rq.executions import Execution
 from rq.job import Job
-from rq.registry import StartedJobRegistry, clean_registries
+from rq.registry import StartedJobRegistry
 from rq.worker.base import WorkerStatus
-from rq.worker_registration import clean_worker_registry
 
 from lab_runtime.logs import get_logger
 from lab_runtime.process import SelfMeter, now_us
 from pipeline_http_redis.config import Config
-from pipeline_http_redis.rq_safe import BatchJob, JsonSerializer, samples_of
+from pipeline_http_redis.recovery import HEARTBEAT_S, Recovery
+from pipeline_http_redis.rq_safe import BatchJob, JsonSerializer
 from pipeline_http_redis.store.applier import Applier
 from pipeline_http_redis.store.keys import QUEUE_NAME
+from pipeline_http_redis.store.outage import is_outage
 
-HEARTBEAT_S: Final = 5
-"""A running job that gave no sign for so long is taken for lost. A job of the largest group takes under 0.3 s."""
+POP_WAIT_S: Final = 0.2
+"""How long one wait for a job lasts, and with it how long an idle worker may take to stop."""
 
-STUCK_AFTER_S: Final = 3.0
-"""A job popped and not started for so long is taken for lost."""
+RETRY_EVERY_S: Final = 0.25
+"""How often a worker looks whether the store is back."""
 
-SWEEP_EVERY_S: Final = 1.0
-
-CLEANING_MS: Final = 2_000
-"""How long one worker may keep the others from bringing jobs back."""
+STOP_WITHIN_S: Final = 3.0
+"""Longer than any job takes; shorter than the patience of whoever asked."""
 
 _log = get_logger("worker")
 
@@ -58,10 +60,6 @@ class BatchWorker(SimpleWorker):
     The three overridden steps of a job write three times: start (MULTI), `apply.lua`, end (MULTI).
     """
 
-    max_connection_wait_time = (
-        1.0  # s; RQ's own grows to 60: an outage would last twice as long for the worker
-    )
-
     def __init__(self, connection: redis.Redis, process_name: str) -> None:
         queue = Queue(QUEUE_NAME, connection=connection, job_class=BatchJob, serializer=JsonSerializer)
         super().__init__(
@@ -70,16 +68,20 @@ class BatchWorker(SimpleWorker):
             connection=connection,
             job_class=BatchJob,
             serializer=JsonSerializer,
-            worker_ttl=17,  # RQ blocks for worker_ttl - 15 s on an empty queue: that is how often an idle worker looks
+            worker_ttl=17,  # RQ forgets a silent worker after that; its socket timeout is 5 s shorter
             maintenance_interval=1,
             job_monitoring_interval=1,
             log_job_description=False,
         )
         self._applier = Applier(connection)
+        self._recovery = Recovery(queue, self._applier, self.name, self._exc_handlers)
         self._meter = SelfMeter(process_name)
         self._queue = queue
-        self._last_signs = self._last_look = self._last_sweep = 0.0
-        self._seen_stuck: dict[bytes, float] = {}
+        self._last_signs = self._last_look = 0.0
+        self._store_away = False
+        self._cut: tuple[str, str] | None = (
+            None  # a job that an outage cut, and its entry in the started registry
+        )
 
     # -- what RQ would send per job, once a second instead -------------------------------------------------------
 
@@ -88,9 +90,10 @@ class BatchWorker(SimpleWorker):
         if pipeline is not None:
             super().heartbeat(timeout, pipeline)
         elif time.monotonic() - self._last_signs >= 1.0:
-            self._last_signs = time.monotonic()
-            super().heartbeat(timeout)
-            self._applier.report(self._meter.observe(), now_us())
+            with self._outliving_outages():
+                super().heartbeat(timeout)
+                self._applier.report(self._meter.observe(), now_us())
+                self._last_signs = time.monotonic()
 
     def set_state(self, state: str, pipeline: Any = None) -> None:
         """Busy and idle change a thousand times a second and are kept here; other states go to Redis."""
@@ -102,19 +105,88 @@ class BatchWorker(SimpleWorker):
         """Honour `rq suspend` within a second."""
         if time.monotonic() - self._last_look >= 1.0:
             self._last_look = time.monotonic()
-            super().check_for_suspension(burst)
+            with self._outliving_outages():
+                super().check_for_suspension(burst)
 
     def procline(self, message: str) -> None:
         """The process keeps its title."""
 
-    def _shutdown(self) -> None:
-        """Stop now, or after the job in hand (SIGTERM, SIGINT).
+    @property
+    def should_run_maintenance_tasks(self) -> bool:
+        """Whether it is time to look for jobs of workers that died."""
+        return self._recovery.due
 
-        RQ's own asks Redis in between, but a signal may come in the middle of a command.
+    def run_maintenance_tasks(self) -> None:
+        """Bring back jobs of workers that died."""
+        with self._outliving_outages():
+            self._recovery.sweep()
+
+    def clean_registries(self) -> None:
+        """Let RQ retry what ran out."""
+        self._recovery.clean_registries()
+
+    # -- the way of a job to this worker -------------------------------------------------------------------------
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """Wait for a job, through outages of the store.
+
+        Raises:
+            StopRequested: A signal came, and nothing is in hand.
         """
-        if self._state != WorkerStatus.BUSY:
-            raise StopRequested
-        self._stop_requested = True
+        self._state = WorkerStatus.IDLE
+        while not self._stop_requested:
+            with self._outliving_outages():
+                self._return_cut_job()
+                self.heartbeat()
+                if self.should_run_maintenance_tasks:
+                    self.run_maintenance_tasks()
+                try:
+                    found: tuple[Job, Queue] | None = self.queue_class.dequeue_any(
+                        [self._queue],
+                        POP_WAIT_S,  # type: ignore[arg-type]  # BLMOVE takes fractions of a second
+                        connection=self.connection,
+                        job_class=self.job_class,
+                        serializer=self.serializer,
+                        death_penalty_class=self.death_penalty_class,
+                    )
+                except DequeueTimeout:
+                    found = None
+                self._store_is_back()
+                if found:
+                    found[0].redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
+                    return found
+            if self._store_away:
+                time.sleep(RETRY_EVERY_S)
+        raise StopRequested
+
+    def _return_cut_job(self) -> None:
+        """Back to the front of the queue, unless somebody has brought it back already."""
+        if self._cut:
+            if self._applier.push_back(*self._cut):
+                _log.warning("cut_job_returned", job=self._cut[0])
+            self._cut = None
+
+    @contextmanager
+    def _outliving_outages(self) -> Iterator[None]:
+        """Nothing of what is done here needs to be done now: it is tried again when the store is back."""
+        try:
+            yield
+        except (redis.RedisError, OSError) as error:
+            if not is_outage(error):
+                raise
+            self._note_outage(error)
+
+    def _note_outage(self, error: BaseException) -> None:
+        if not self._store_away:
+            _log.warning("store_away", error=type(error).__name__, detail=str(error)[:200])
+        self._store_away = True
+
+    def _store_is_back(self) -> None:
+        if self._store_away:
+            _log.info("store_back")
+        self._store_away = False
 
     # -- one job --------------------------------------------------------------------------------------------------
 
@@ -123,20 +195,28 @@ class BatchWorker(SimpleWorker):
         return HEARTBEAT_S
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run one job. Busy from the start: a request to stop that comes now must not end the job half-way."""
+        """Run one job; where the store goes away meanwhile, keep in mind that it must go back."""
         self._state = WorkerStatus.BUSY
-        super().execute_job(job, queue)
+        self._entry = ""
+        try:
+            super().execute_job(job, queue)
+        except (redis.RedisError, OSError) as error:
+            if not is_outage(error):
+                raise
+            self._note_outage(error)
+            self._cut = (job.id, self._entry)
+        self._state = WorkerStatus.IDLE
 
     def prepare_execution(self, job: Job) -> Execution:
         """Start: enter the started registry and leave the intermediate list, in one transaction."""
+        self.execution = Execution(uuid4().hex, job.id, self.connection, self.name)
+        self._entry = self.execution.composite_key
         with self.connection.pipeline(transaction=True) as transaction:
-            execution = Execution(uuid4().hex, job.id, self.connection, self.name)
-            job.started_job_registry.add_execution(execution, transaction, ttl=HEARTBEAT_S)
+            job.started_job_registry.add_execution(self.execution, transaction, ttl=HEARTBEAT_S)
             job.prepare_for_execution(self.name, pipeline=transaction)
             transaction.lrem(self._queue.intermediate_queue_key, 1, job.id)
             transaction.execute()
-        self.execution = execution
-        return execution
+        return self.execution
 
     def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
         """Done by `prepare_execution`."""
@@ -156,67 +236,52 @@ class BatchWorker(SimpleWorker):
             transaction.execute()
         self.execution = None
 
+    def handle_exception(
+        self, job: Job, kind: type[BaseException], error: BaseException, trace: TracebackType
+    ) -> None:
+        """Log what ended a job, unless it was an outage."""
+        if not is_outage(error):
+            super().handle_exception(job, kind, error, trace)
+
     def handle_job_failure(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> None:
-        """Let RQ retry; after the last try set the batch aside, counted once."""
-        final = not job.should_retry
+        """Let RQ retry; after the last try set the batch aside, counted once. An outage is not the batch's failure."""
+        error = sys.exc_info()[1]
+        if error is not None and is_outage(error):
+            raise error
+        if not job.should_retry:
+            self._recovery.set_aside(job)  # first: a worker killed in between would leave it in no list at all
         super().handle_job_failure(job, queue, *args, **kwargs)
-        if final:
-            self._set_aside(job)
 
-    def _set_aside(self, job: Job) -> None:
-        """Move the batch of a job that failed for good to the dead list. A job that is not the lab's has none."""
-        samples = samples_of(job)
-        if self._applier.set_aside(job.id, samples):
-            _log.error("batch_set_aside", batch=job.id, samples=samples)
+    # -- the end --------------------------------------------------------------------------------------------------
 
-    # -- recovery -------------------------------------------------------------------------------------------------
+    def _shutdown(self) -> None:
+        """Stop when nothing is in hand (first SIGTERM or SIGINT), and in any case within `STOP_WITHIN_S`."""
+        self._stop_requested = True
+        insisting = threading.Timer(STOP_WITHIN_S, os._exit, (1,))  # Redis may stand still
+        insisting.daemon = True
+        insisting.start()
 
-    @property
-    def should_run_maintenance_tasks(self) -> bool:
-        """Every second, on every worker: a look costs one round trip."""
-        return time.monotonic() - self._last_sweep >= SWEEP_EVERY_S
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        """The second signal ends the process at once, as everywhere in the lab."""
+        os._exit(1)
 
-    def run_maintenance_tasks(self) -> None:
-        """Bring back jobs of workers that died."""
-        self._last_sweep = time.monotonic()
-        registry = self._queue.started_job_registry
-        with self.connection.pipeline(transaction=False) as pipe:
-            pipe.zcount(registry.key, 0, time.time())
-            pipe.lrange(self._queue.intermediate_queue_key, 0, -1)
-            overdue, popped = pipe.execute()
-        if overdue:
-            _log.warning("redelivering", jobs=overdue)
-            self.clean_registries()
-        self._sweep_intermediate(popped)
-
-    def clean_registries(self) -> None:
-        """Let RQ retry what ran out, one worker at a time.
-
-        RQ's own lock outlives a worker killed while it holds it by 15 minutes, in which nothing would come back.
-        """
-        registry, key = self._queue.started_job_registry, self._queue.registry_cleaning_key
-        if not self.connection.set(key, self.name, nx=True, px=CLEANING_MS):
-            return
-        for job_id in registry.get_expired_job_ids():
-            job = self._queue.fetch_job(job_id)
-            if job and not job.should_retry:  # its last try killed its worker, too: RQ would only file it
-                self._set_aside(job)
-        clean_registries(self._queue, self._exc_handlers)
-        clean_worker_registry(self._queue)
-        self.connection.delete(key)
-
-    def _sweep_intermediate(self, popped: list[bytes]) -> None:
-        now = time.monotonic()
-        self._seen_stuck = {job_id: self._seen_stuck.get(job_id, now) for job_id in popped}
-        for job_id, seen in self._seen_stuck.items():
-            if now - seen >= STUCK_AFTER_S:
-                _log.warning("redelivering_popped", job=job_id.decode())
-                self._applier.push_back(job_id.decode())
+    def teardown(self) -> None:
+        """Sign off; where the store is away, RQ forgets this worker by itself."""
+        with self._outliving_outages():
+            super().teardown()  # type: ignore[no-untyped-call]
 
 
-def work(config: Config) -> None:
+def work(config: Config, kind: type[BatchWorker] = BatchWorker) -> None:
     """Run one worker until it is asked to stop (SIGTERM: after the job in hand)."""
     connection = redis.Redis.from_url(config.redis_url, socket_connect_timeout=5)
-    worker = BatchWorker(connection, config.name)
-    _log.info("working", queue=QUEUE_NAME, worker=worker.name)
-    worker.work(logging_level="WARNING")
+    while True:
+        try:
+            worker = kind(connection, config.name)
+            _log.info("working", queue=QUEUE_NAME, worker=worker.name)
+            worker.work(logging_level="WARNING")
+            return
+        except (redis.RedisError, OSError) as error:  # before its first job; later ones it outlives itself
+            if not is_outage(error):
+                raise
+            _log.warning("store_away", error=type(error).__name__, detail=str(error)[:200])
+            time.sleep(RETRY_EVERY_S)

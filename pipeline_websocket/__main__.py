@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from lab_runtime.env import Env
+from lab_runtime.open_files import allow_many_connections
 from lab_runtime.process import run_async, start
 from pipeline_websocket.config import Config
 from pipeline_websocket.server import PipelineServer
@@ -12,6 +13,7 @@ from pipeline_websocket.server import PipelineServer
 
 def _body(env: Env, name: str) -> None:
     config = Config.from_env(env, name)
+    allow_many_connections()
     run_async(lambda stop: PipelineServer(config).serve(stop))
 
 

@@ -19,7 +19,7 @@ from metrics_core.intervals import IntervalSet
 from metrics_core.runs import ProducerRuns, is_one_run, split_runs
 from metrics_core.sample import Sample
 from metrics_core.snapshot import ProducerView
-from metrics_core.summary import Windows, newest, rank, summarize
+from metrics_core.summary import Summary, Windows, newest, rank, summarize
 from pipeline_websocket.ring import Ring
 
 MOST_PENDING: Final = 2_048
@@ -235,6 +235,24 @@ class Aggregator:
         for producer in self._producers.values():
             self._settle(producer)
         return {name: producer.epochs for name, producer in self._producers.items()}
+
+    def aggregates(self) -> dict[str, tuple[Sample | None, list[Summary]]]:
+        """The newest sample and the windows of each producer."""
+        self.fold()
+        return {name: (own.last, own.windows.summaries) for name, own in self._producers.items()}
+
+    def ledger_of(self, name: str) -> dict[int, IntervalSet]:
+        """Every identity of one producer that is in the aggregates."""
+        producer = self._producers.get(name)
+        if producer is None:
+            return {}
+        self._settle(producer)
+        return producer.epochs
+
+    def overwritten_of(self, name: str) -> int:
+        """How many samples of a producer its ring no longer holds."""
+        producer = self._producers.get(name)
+        return producer.ring.overwritten if producer else 0
 
     def newest_samples(self, name: str) -> list[Sample]:
         """What the ring of a producer holds, newest first."""

@@ -29,6 +29,7 @@ from lab_runtime.logs import get_logger
 from metrics_core.errors import InvalidSample, Refused, RemoteFault
 from metrics_core.histogram import Histogram
 from metrics_core.intervals import IntervalSet
+from metrics_core.rate_limit import RateLimit
 from metrics_core.sample import ExactInteger, ProducerName
 from metrics_core.sink import Batch, Sink
 from metrics_core.wire import BatchDecoder
@@ -79,7 +80,9 @@ class ProducerConnection:
         decoder: BatchDecoder,
         counts: Counts,
         now_us: Callable[[], int],
+        limit: RateLimit | None = None,
     ) -> None:
+        self._limit = limit
         self._connection = connection
         self._sink = sink
         self._holder = holder
@@ -96,12 +99,15 @@ class ProducerConnection:
     async def serve(self) -> None:
         """Read until the producer goes."""
         receive, decode, accept = self._connection.recv, self._decode, self._sink.accept
+        limit, clock_s = self._limit, self._loop.time
         self._counts.connections += 1
         try:
             while True:
                 frame = await receive(decode=False)
                 try:
                     samples = decode(frame)
+                    if limit is not None:
+                        limit.take(samples, int(clock_s() * 1_000_000))
                     await accept(Batch(frame, samples))
                 except RemoteFault as fault:
                     if not await self._answered_resume(frame, fault):

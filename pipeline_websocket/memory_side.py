@@ -10,16 +10,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from lab_runtime.connections import Connections
 from lab_runtime.feed import Fanout
 from lab_runtime.ops import metrics_text
 from lab_runtime.process import end_with, now_us
 from metrics_core.intervals import IntervalSet
-from metrics_core.ledger import format_ledger
+from metrics_core.ledger import count, format_ledger
 from metrics_core.sink import Batch, Refusals, Sink
+from metrics_core.windows_view import windows_view
 from pipeline_websocket.aggregator import Aggregator
 from pipeline_websocket.config import Config
 from pipeline_websocket.fanout import SnapshotTicker
 from pipeline_websocket.ingest import Counts, Holder
+from pipeline_websocket.whereabouts import look
 
 
 class AggregatorSink:
@@ -28,6 +31,8 @@ class AggregatorSink:
     def __init__(self, aggregator: Aggregator) -> None:
         self._aggregator = aggregator
         self._add = aggregator.add
+        self.arrivals = 0
+        """Samples of all batches taken, repeats included."""
 
     async def accept(self, batch: Batch) -> None:
         """Take a batch at once.
@@ -36,6 +41,7 @@ class AggregatorSink:
             LimitReached: A bound on producers, epochs or gaps; nothing is kept.
         """
         self._add(batch.samples, now_us())
+        self.arrivals += len(batch.samples)
 
     async def held(self, name: str, epoch: int) -> IntervalSet:
         """The sequence numbers in the aggregates of one producer and epoch."""
@@ -49,15 +55,17 @@ class MemorySide:
         fanout: Sends the snapshots of this memory.
         holder: Tells what is held of a producer.
         connected: What the transport counts.
+        connections: Of the transport's port.
     """
 
     def __init__(self, config: Config) -> None:
         self._run = config.run
         self._aggregator = Aggregator(config.ring_capacity)
-        held_here = AggregatorSink(self._aggregator)
+        held_here = self._held_here = AggregatorSink(self._aggregator)
         self.sink: Sink = held_here
         self.holder: Holder = held_here
         self.connected = Counts()
+        self.connections = Connections(config.max_connections)
         self.counts: Refusals = self.connected
         self.fanout = Fanout()
         self._ticker = SnapshotTicker(config, self._aggregator, self.connected, self.fanout)
@@ -89,6 +97,22 @@ class MemorySide:
             "processed": self._aggregator.processed_latency.as_pairs(),
         }
 
+    async def windows(self) -> dict[str, Any]:
+        """Newest samples and windows, as they are kept."""
+        return windows_view("websocket", self._aggregator.aggregates())
+
+    async def whereabouts(self) -> dict[str, Any]:
+        """Which processed samples the rings still hold, and which they do not, by identity."""
+        aggregator = self._aggregator
+        counts = {
+            "accepted": self._held_here.arrivals,
+            "processed": aggregator.processed,
+            "duplicates": aggregator.duplicates,
+            "unique": count(aggregator.ledger()),
+        }
+        found = await look(aggregator)
+        return {"pipeline": "websocket", "run": self._run} | found | {"counts": counts | found["counts"]}
+
     async def failing(self) -> dict[str, str]:
         """Memory does not fail alone."""
         return {}
@@ -100,7 +124,8 @@ class MemorySide:
             "feed_snapshots_skipped": fanout.skipped,
             "feed_subscribers_cut": fanout.cut,
         }
-        gauges = {
+        counters |= self.connections.counters()
+        gauges = self.connections.gauges() | {
             "feed_subscribers": fanout.subscribers,
             "producer_connections": self.connected.connections,
             "samples_not_folded": self._aggregator.pending,

@@ -7,7 +7,7 @@ compressed ends its connection before anything is inflated, so no bomb can go of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -23,10 +23,15 @@ from lab_runtime.feed import (
     text_answer,
 )
 from lab_runtime.logs import get_logger
-from lab_runtime.methods import GetConnection
+from lab_runtime.one_at_a_time import OneAtATime
+from lab_runtime.peers import OPEN_WITHIN_S
 from lab_runtime.process import now_us
+from lab_runtime.self_faults import PATH as ORDERS
+from lab_runtime.self_faults import SelfFaults, serve_order
+from lab_runtime.tls import TlsFiles, server_context
 from metrics_core.errors import RemoteFault
 from metrics_core.limits import MAX_BATCH_BYTES
+from metrics_core.rate_limit import RateLimit
 from metrics_core.wire import BatchDecoder
 from pipeline_websocket.config import Config
 from pipeline_websocket.ingest import ProducerConnection
@@ -34,7 +39,7 @@ from pipeline_websocket.memory_side import MemorySide
 
 INGEST: Final = "/v1/ingest"
 FEED: Final = "/v1/feed"
-GUARDED: Final = frozenset({"/v1/ledger"})
+GUARDED: Final = frozenset({"/v1/ledger", "/v1/windows", "/v1/whereabouts", "/v1/histograms"})
 _log = get_logger("server")
 
 
@@ -43,8 +48,8 @@ async def listening(
     connected: Callable[[ServerConnection], Awaitable[None]],
     host: str,
     port: int,
-    origins: Sequence[str],
     http: HttpRoutes,
+    tls: TlsFiles | None = None,
 ) -> AsyncIterator[None]:
     """Serve WebSockets and GET requests within the lab's bounds; left, it closes every connection with 1001."""
     async with serve(
@@ -52,11 +57,12 @@ async def listening(
         host,
         port,
         process_request=http,
-        create_connection=GetConnection,
-        origins=[None, *origins],  # type: ignore[list-item]
+        create_connection=http.connections.new,  # type: ignore[arg-type]
+        ssl=server_context(tls),
         compression=None,
         max_size=MAX_BATCH_BYTES,
         write_limit=WRITE_LIMIT_BYTES,
+        open_timeout=OPEN_WITHIN_S,
         close_timeout=CLOSE_TIMEOUT_S,
         backlog=1024,
     ):
@@ -70,8 +76,10 @@ def get_routes(behind: Behind) -> dict[str, Callable[[], Awaitable[Answer]]]:
     async def alive() -> Answer:
         return json_answer({"status": "ok"})
 
+    failing_now = OneAtATime(behind.failing)
+
     async def ready() -> Answer:
-        failing = await behind.failing()
+        failing = await failing_now()
         return (
             json_answer({"status": "not ready"} | failing, 503)
             if failing
@@ -87,14 +95,28 @@ def get_routes(behind: Behind) -> dict[str, Callable[[], Awaitable[Answer]]]:
     async def histograms() -> Answer:
         return json_answer(await behind.histograms())
 
-    asked = {"/metrics": metrics, "/v1/ledger": ledger, "/v1/histograms": histograms}
+    async def windows() -> Answer:
+        return json_answer(await behind.windows())
+
+    async def whereabouts() -> Answer:
+        return json_answer(await behind.whereabouts())
+
+    asked = {
+        "/metrics": metrics,
+        "/v1/ledger": ledger,
+        "/v1/windows": windows,
+        "/v1/whereabouts": whereabouts,
+        "/v1/histograms": histograms,
+    }
     return {"/healthz": alive, "/readyz": ready} | {path: _or_fault(ask) for path, ask in asked.items()}
 
 
 def _or_fault(ask: Callable[[], Awaitable[Answer]]) -> Callable[[], Awaitable[Answer]]:
+    shared = OneAtATime(ask)
+
     async def answer() -> Answer:
         try:
-            return await ask()
+            return await shared()
         except RemoteFault as fault:
             return json_answer(fault.as_dict(), fault.status)
 
@@ -108,24 +130,31 @@ class PipelineServer:
         self._config = config
         self._memory = MemorySide(config)
         self._decoder = BatchDecoder()
+        self._orders = SelfFaults(config.host) if config.takes_orders else None
+        self._limit = RateLimit(config.producer_rate) if config.producer_rate else None
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then close every connection with 1001 (going away)."""
         config = self._config
-        http = HttpRoutes(frozenset({INGEST, FEED}), get_routes(self._memory), config.token, GUARDED)
+        memory = self._memory
+        sockets = frozenset({INGEST, FEED, ORDERS} if self._orders else {INGEST, FEED})
+        http = HttpRoutes(sockets, get_routes(memory), config.guards, GUARDED, memory.connections)
         async with (
-            self._memory.running(stop),
-            listening(self._connected, config.host, config.port, config.origins, http),
+            memory.running(stop),
+            listening(self._connected, config.host, config.port, http, config.tls),
         ):
             await stop.wait()
 
     async def _connected(self, connection: ServerConnection) -> None:
         assert connection.request is not None
         memory = self._memory
-        if connection.request.path.partition("?")[0] == FEED:
+        path = connection.request.path.partition("?")[0]
+        if path == FEED:
             await memory.fanout.serve(connection)
+        elif path == ORDERS and self._orders:
+            await serve_order(self._orders.obey, connection)
         else:
             producer = ProducerConnection(
-                connection, memory.sink, memory.holder, self._decoder, memory.connected, now_us
+                connection, memory.sink, memory.holder, self._decoder, memory.connected, now_us, self._limit
             )
             await producer.serve()

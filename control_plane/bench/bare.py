@@ -45,6 +45,7 @@ def serve_websocket(port: int) -> None:
     from websockets.http11 import Request, Response
 
     from lab_runtime.feed import HttpRoutes, json_answer
+    from lab_runtime.guards import Guards
 
     latency = Histogram()
 
@@ -74,7 +75,7 @@ def serve_websocket(port: int) -> None:
     async def histograms() -> tuple[int, bytes, str]:
         return json_answer({"processed": latency.as_pairs()})
 
-    routes = HttpRoutes(frozenset({"/v1/ingest", "/timed"}), {"/v1/histograms": histograms}, "", frozenset())
+    routes = HttpRoutes(frozenset({"/v1/ingest", "/timed"}), {"/v1/histograms": histograms}, Guards(), frozenset())
 
     async def process(connection: ServerConnection, request: Request) -> Response | None:
         return await routes(connection, request)

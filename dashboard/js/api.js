@@ -19,7 +19,7 @@ import { checkProcess, WireError } from "./wire.js";
  * @property {(lab: LabInfo) => void} lab
  * @property {(event: {at_us: number, kind: string, process: string, text: string}) => void} event
  * @property {(processes: LabProcess[]) => void} processes
- * @property {(kind: "fault" | "back", text: string) => void} fault
+ * @property {(kind: "unanswered" | "back", text: string) => void} trouble
  */
 
 /** @param {any} answer @returns {LabInfo} */
@@ -89,12 +89,12 @@ export class ControlApi {
       const response = await fetch(path + query, { signal, cache: "no-store", headers: this.headers });
       if (!response.ok) throw new WireError(`${path}: HTTP status ${response.status}`);
       const answer = await response.json();
-      if (this.#failing.get(path)) this.listener.fault("back", `${path} answers again`);
+      if (this.#failing.get(path)) this.listener.trouble("back", `${path} answers again`);
       this.#failing.set(path, false);
       return answer;
     } catch (error) {
       const text = error instanceof WireError ? error.message : `${path} does not answer`;
-      if (!this.#failing.get(path)) this.listener.fault("fault", text);
+      if (!this.#failing.get(path)) this.listener.trouble("unanswered", text);
       this.#failing.set(path, true);
       throw new Missed();
     }
@@ -105,7 +105,7 @@ export class ControlApi {
     try {
       await ask();
     } catch (error) {
-      if (error instanceof WireError) this.listener.fault("fault", error.message);
+      if (error instanceof WireError) this.listener.trouble("unanswered", error.message);
       else if (!(error instanceof Missed)) throw error;
     }
     if (this.#stopped) return;

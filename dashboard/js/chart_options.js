@@ -4,6 +4,7 @@
  * caller.
  */
 
+import { LABELS_PX } from "./chart_marks.js";
 import { CHART_WINDOW_S } from "./config.js";
 
 /** @typedef {import("./chart_specs.js").ChartSpec} ChartSpec */
@@ -37,7 +38,7 @@ export function lineOptions(spec) {
     normalized: true,
     responsive: true,
     maintainAspectRatio: false,
-    layout: { padding: { top: 6, right: 8 } },
+    layout: { padding: { top: LABELS_PX + 4, right: 8 } },
     interaction: { mode: "nearest", axis: "x", intersect: false },
     elements: { point: { radius: 0, hoverRadius: 0 }, line: { borderJoinStyle: "round" } },
     scales: {

@@ -8,8 +8,10 @@ import { linearAxis, logEnds } from "./axis.js";
 import { LineChart } from "./charts.js";
 import { CHARTS_EVERY_MS, CHART_WINDOW_S } from "./config.js";
 import { fieldsOf, fromTemplate, setAttribute, setText } from "./dom.js";
+import { marksText } from "./marks.js";
 
 /** @typedef {import("./chart_specs.js").ChartSpec} ChartSpec */
+/** @typedef {import("./marks.js").Mark} Mark */
 /** @typedef {import("./pipeline_state.js").PipelineState} PipelineState */
 /** @typedef {{lowest: number, highest: number, step?: number}} Ends */
 
@@ -53,8 +55,8 @@ class Panel {
     return values;
   }
 
-  /** @param {PipelineState[]} pipelines @param {number} now_us */
-  drawTexts(pipelines, now_us) {
+  /** @param {PipelineState[]} pipelines @param {number} now_us @param {Mark[]} marks */
+  drawTexts(pipelines, now_us, marks) {
     const texts = pipelines.map((pipeline) => {
       const { series } = pipeline;
       const newest = (/** @type {import("./series.js").Column} */ column) =>
@@ -69,7 +71,8 @@ class Panel {
       return `${pipelines[i].meta.letter} now ${figures}`;
     });
     const title = `${this.spec.title}, last ${CHART_WINDOW_S} s`;
-    setAttribute(this.canvas, "aria-label", `${title}: ${said.join("; ")}`);
+    const marked = marksText(marks);
+    setAttribute(this.canvas, "aria-label", `${title}: ${[...said, ...(marked ? [marked] : [])].join("; ")}`);
   }
 }
 
@@ -97,17 +100,17 @@ export class ChartRow {
     for (const { chart } of this.panels) chart?.recolour();
   }
 
-  /** @param {number} now_us */
-  draw(now_us) {
+  /** @param {number} now_us @param {Mark[]} marks */
+  draw(now_us, marks) {
     const since_ms = (now_us - this.drawn_us) / 1000;
     if (since_ms >= 0 && since_ms < CHARTS_EVERY_MS) return;
     this.drawn_us = now_us;
     for (const panel of this.panels) {
-      panel.drawTexts(this.pipelines, now_us);
+      panel.drawTexts(this.pipelines, now_us, marks);
       panel.chart?.fill(this.pipelines, now_us);
     }
     this.#fitLogarithmic();
-    for (const panel of this.panels) panel.chart?.draw(this.#ends(panel));
+    for (const panel of this.panels) panel.chart?.draw(this.#ends(panel), marks);
   }
 
   /** All logarithmic charts of a row share their ends, so that heights can be compared across them. */

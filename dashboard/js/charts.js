@@ -8,12 +8,15 @@
  * and these are fixed by the caller. Not here: WebSockets, the page around the canvas.
  */
 
+import { drawMarks } from "./chart_marks.js";
 import { lineOptions } from "./chart_options.js";
 import { extentOf, fillPoints } from "./chart_points.js";
 
 /** @typedef {import("./chart_specs.js").ChartSpec} ChartSpec */
 /** @typedef {import("./pipeline_state.js").PipelineState} PipelineState */
-/** @typedef {{pipelines: string[], soft: string, line: string, card: string, font: string}} Palette */
+/** @typedef {import("./marks.js").Mark} Mark */
+/** @typedef {{pipelines: string[], soft: string, line: string, broke: string, back: string, card: string,
+ *   font: string}} Palette */
 /** @typedef {import("./chart_points.js").Point} Point */
 
 const WIDTHS = [4, 2];
@@ -27,8 +30,8 @@ export function readPalette() {
   const style = getComputedStyle(document.documentElement);
   const read = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
   const font = getComputedStyle(document.body).fontFamily;
-  const [soft, line, card] = ["--soft", "--line", "--card"].map(read);
-  return { pipelines: [read("--a"), read("--b")], soft, line, card, font };
+  const [soft, line, card, broke] = ["--soft", "--line", "--card", "--broke"].map(read);
+  return { pipelines: [read("--a"), read("--b")], soft, line, card, broke, back: soft, font };
 }
 
 /** @param {CanvasRenderingContext2D} context @param {number} pipeline @param {number} x @param {number} y */
@@ -53,6 +56,8 @@ export class LineChart {
     this.spec = spec;
     /** @type {Palette} */
     this.palette = readPalette();
+    /** @type {Mark[]} */
+    this.marks = [];
     this.datasets = Array.from({ length: pipelines }, (_, pipeline) => pipeline).flatMap((pipeline) =>
       spec.lines.map(({ column, name, dashed }) => ({
         data: /** @type {Point[]} */ ([]),
@@ -70,7 +75,7 @@ export class LineChart {
       type: "line",
       data: { datasets: this.datasets },
       options: lineOptions(spec),
-      plugins: [{ id: "marks", afterDatasetsDraw: (/** @type {any} */ chart) => this.#drawMarks(chart) }],
+      plugins: [{ id: "marks", afterDatasetsDraw: (/** @type {any} */ chart) => this.#drawOver(chart) }],
     });
     this.recolour();
   }
@@ -104,8 +109,10 @@ export class LineChart {
   /**
    * Draw what `fill` took.
    * @param {{lowest: number, highest: number, step?: number}} ends of the value axis; between ticks if linear
+   * @param {Mark[]} marks
    */
-  draw(ends) {
+  draw(ends, marks) {
+    this.marks = marks;
     const { y } = this.chart.options.scales;
     y.min = ends.lowest;
     y.max = ends.highest;
@@ -114,8 +121,12 @@ export class LineChart {
   }
 
   /** @param {any} chart handed in, as Chart.js draws once while it is being made */
-  #drawMarks(chart) {
+  #drawOver(chart) {
     const { ctx, chartArea } = chart;
+    const across = (/** @type {Mark} */ mark) => chart.scales.x.getPixelForValue(mark.x);
+    // Chart.js draws once while it is being made, before there are marks.
+    const marks = (this.marks ?? []).map((mark) => ({ ...mark, at: across(mark) }));
+    drawMarks(ctx, chartArea, marks, this.palette);
     this.datasets.forEach((dataset, index) => {
       const at = dataset.data.length - 1;
       const point = chart.getDatasetMeta(index).data[at];

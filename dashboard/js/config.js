@@ -64,6 +64,15 @@ export const PRODUCERS_READ = 20_000;
 /** Cards on one page of the server grid. */
 export const CARDS_SHOWN = 60;
 
+/** Ledger picture: newest samples of a server, and newest servers; the rest is counted and left out. */
+export const LEDGER_SAMPLES = 600;
+export const LEDGER_SERVERS = 200;
+
+/** Faults that are over and still listed; the engine itself keeps more. */
+export const PAST_FAULTS_SHOWN = 30;
+/** Fault and recovery marks kept for the charts. */
+export const MARKS_KEPT = 50;
+
 /** Sliding window of the visible latency, as long as the pipelines' own. */
 export const LATENCY_WINDOW_S = 10;
 
@@ -75,7 +84,9 @@ export const SILENCE_TIMEOUT_MS = 10_000;
 export const BACKOFF_MS = { first: 250, longest: 5000 };
 
 /** How often the control API is asked, and for how long an answer is awaited. */
-export const POLL_MS = { lab: 5000, events: 1000, processes: 2000, timeout: 4000 };
+export const POLL_MS = { lab: 5000, events: 1000, processes: 2000, faults: 1000, audit: 1000, timeout: 4000 };
+/** How long the fault engine may take to break or to mend something. */
+export const ORDER_TIMEOUT_MS = 15_000;
 
 /**
  * A gap between the browser's and the lab's clock beyond these is shown; visible latency is then not

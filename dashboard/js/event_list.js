@@ -44,7 +44,8 @@ export class EventList {
     }
     const { field } = entry;
     setText(field("time"), timeOfDay(event.at_us));
-    setText(field("kind"), event.count > 1 ? `${event.kind} × ${event.count}` : event.kind);
+    const kind = event.kind.replaceAll("_", " ");
+    setText(field("kind"), event.count > 1 ? `${kind} × ${event.count}` : kind);
     setText(field("source"), event.text.startsWith(event.source) ? "" : event.source);
     setText(field("text"), event.text);
   }

@@ -24,7 +24,7 @@ import { isNewer } from "./identity.js";
 /** @typedef {{producer: string, status: string, sample: Sample | null, views: View[]}} ServerRow */
 
 /** Orders web-2 before web-10. */
-const byName = new Intl.Collator("en", { numeric: true });
+export const byName = new Intl.Collator("en", { numeric: true });
 
 export class Fleet {
   /** @type {Array<Map<string, Producer>>} producers of each pipeline by name, in the pipelines' order */

@@ -70,6 +70,29 @@ export function age(ms, fresh_ms) {
   return ms < 7_200_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`;
 }
 
+const short = new Intl.NumberFormat("en-US", { maximumFractionDigits: 3 });
+
+/**
+ * A number as it was set: `200`, `0.25`, `2,000`.
+ * @param {number} value
+ */
+export const plain = (value) => short.format(value);
+
+/**
+ * A running time in whole seconds: `7 s`, `2 min 5 s`.
+ * @param {number} seconds
+ */
+export function seconds(seconds) {
+  const passed = Math.floor(seconds);
+  return passed < 60 ? `${passed} s` : `${Math.floor(passed / 60)} min ${passed % 60} s`;
+}
+
+/**
+ * A time that was measured: `0.42 s`, `12.3 s`.
+ * @param {number} seconds
+ */
+export const spell = (seconds) => (Number.isFinite(seconds) ? `${three(seconds)} s` : NONE);
+
 /**
  * A time of day in the viewer's time zone: `14:05:09`.
  * @param {number} at_us

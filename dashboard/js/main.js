@@ -11,9 +11,11 @@ import { LATENCY_CHARTS, LOAD_CHARTS } from "./chart_specs.js";
 import { WallClock } from "./clock.js";
 import { byId } from "./dom.js";
 import { EventList } from "./event_list.js";
+import { FaultPanel } from "./faults.js";
 import { Feed } from "./feed.js";
 import { Frame } from "./frame.js";
 import { Header } from "./header.js";
+import { LedgerView } from "./ledger.js";
 import { Pane } from "./pane.js";
 import { Processes } from "./processes.js";
 import { Servers } from "./servers.js";
@@ -41,13 +43,19 @@ const charts = [
 const processes = new Processes(byId("processes"), store);
 const events = new EventList();
 const servers = new Servers(() => frame.ask());
+const token = takeToken();
+const faults = new FaultPanel(store, tokenHeaders(token));
+const ledger = new LedgerView(store, tokenHeaders(token), () => frame.ask());
 
 function draw() {
   const now_us = clock.now_us();
   const fresh = store.pipelines.map(({ snapshot, visible }) => (snapshot ? visible.fresh(snapshot) : []));
   header.draw(store, now_us);
   panes.forEach((pane) => pane.draw(label(pane.pipeline.meta), now_us));
-  charts.forEach((row) => row.draw(now_us));
+  const marks = store.marksInView(now_us);
+  charts.forEach((row) => row.draw(now_us, marks));
+  faults.draw(store, now_us);
+  ledger.draw(store, now_us);
   processes.draw(store, now_us);
   events.draw(store.events);
   servers.draw(store, now_us);
@@ -68,7 +76,6 @@ function note(kind, source, text) {
   store.addEvent({ at_us: clock.now_us(), kind, source, text });
 }
 
-const token = takeToken();
 /** @type {Map<PipelineId, Feed>} */
 const feeds = new Map();
 
@@ -103,15 +110,15 @@ try {
 } catch (error) {
   note("missing", "page", `charts cannot be drawn: ${error instanceof Error ? error.message : error}`);
 }
-startTheme(header.themeButton, () => charts.forEach((row) => row.recolour()));
+startTheme(header.themeButton, () => [...charts, ledger].forEach((view) => view.recolour()));
 
 const listener = {
   lab: (lab) => {
     store.setLab(lab);
     connect(lab);
   },
-  event: ({ at_us, kind, process, text }) => store.addEvent({ at_us, kind, source: process, text }),
+  event: ({ at_us, kind, process, text }) => store.addLabEvent({ at_us, kind, source: process, text }),
   processes: (list) => store.setProcesses(list),
-  fault: (kind, text) => note(kind, "control API", text),
+  trouble: (kind, text) => note(kind, "control API", text),
 };
 new ControlApi(listener, tokenHeaders(token)).start();

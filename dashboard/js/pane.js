@@ -73,6 +73,9 @@ export class Pane {
     setText(field("label"), label);
     this.#drawBadge(now_us);
     const { snapshot } = pipeline;
+    const alerts = snapshot?.alerts ?? [];
+    setText(field("alerts"), alerts.length ? alerts.join("; ") : "No alerts.");
+    setAttribute(field("alerts"), "data-alert", String(alerts.length > 0));
     if (!snapshot) return;
     setText(this.rate.field("value"), format.rate(snapshot.rate_per_s));
     const { waiting, capacity, unit } = snapshot.backlog;

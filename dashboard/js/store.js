@@ -7,9 +7,12 @@
 import { PIPELINES } from "./config.js";
 import { EventLog } from "./event_log.js";
 import { Fleet } from "./fleet.js";
+import { Marks } from "./marks.js";
 import { PipelineState } from "./pipeline_state.js";
 
+/** @typedef {import("./types.js").Audit} Audit */
 /** @typedef {import("./types.js").Connection} Connection */
+/** @typedef {import("./faults_wire.js").FaultState} FaultState */
 /** @typedef {import("./types.js").LabInfo} LabInfo */
 /** @typedef {import("./types.js").LabProcess} LabProcess */
 /** @typedef {import("./types.js").PipelineId} PipelineId */
@@ -23,10 +26,21 @@ export class Store extends EventTarget {
    * @type {LabProcess[]}
    */
   processes = [];
+  /**
+   * The newest audit, and why there is no newer one ("" where there is).
+   * @type {{audit: Audit | null, problem: string}}
+   */
+  ledger = { audit: null, problem: "" };
+  /**
+   * The fault engine's newest answer, and why there is no newer one. Without a state nothing has answered yet.
+   * @type {{state: FaultState | null, problem: string}}
+   */
+  faults = { state: null, problem: "" };
 
   constructor() {
     super();
     this.events = new EventLog();
+    this.marks = new Marks();
     this.fleet = new Fleet();
     /** In the order of `PIPELINES`. */
     this.pipelines = PIPELINES.map((meta) => new PipelineState(meta));
@@ -79,10 +93,40 @@ export class Store extends EventTarget {
     this.#changed();
   }
 
-  /** @param {{at_us: number, kind: string, source: string, text: string}} event */
+  /**
+   * Something that the page itself met.
+   * @param {{at_us: number, kind: string, source: string, text: string}} event
+   */
   addEvent(event) {
     this.events.add(event);
     this.#changed();
+  }
+
+  /**
+   * Something that the lab reports: what breaks or comes back is marked on the charts, too.
+   * @param {{at_us: number, kind: string, source: string, text: string}} event
+   */
+  addLabEvent(event) {
+    this.marks.add(event);
+    this.addEvent(event);
+  }
+
+  /** @param {Audit | null} audit null: none came; the last one stays @param {string} problem */
+  setAudit(audit, problem) {
+    this.ledger = { audit: audit ?? this.ledger.audit, problem };
+    this.#changed();
+  }
+
+  /** @param {FaultState | null} state null: none came; the last one stays @param {string} problem */
+  setFaults(state, problem) {
+    this.faults = { state: state ?? this.faults.state, problem };
+    this.#changed();
+  }
+
+  /** The marks on the charts' time axis. @param {number} now_us */
+  marksInView(now_us) {
+    const gaps = this.pipelines.map(({ clock_gap_us }) => clock_gap_us).filter(Number.isFinite);
+    return this.marks.inView(now_us, gaps.length ? Math.min(...gaps) : 0);
   }
 
   #changed() {

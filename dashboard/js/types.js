@@ -56,6 +56,56 @@
  * @property {{accepted: Latency, processed: Latency}} latency_ms
  * @property {Producer[]} producers
  * @property {LabProcess[]} processes
+ * @property {string[]} alerts short texts for the operator
+ */
+
+/**
+ * One side of an equation of the audit is the sum of some counts, the other one too.
+ * @typedef {{text: string, left: number, right: number, holds: boolean}} Equation
+ */
+
+/**
+ * One pipeline in the answer of `GET /api/audit`. `producers`: per name and epoch `[low, high, fate]`, both inclusive;
+ * `reasons` of what was rejected in the same form.
+ * @typedef {object} PipelineAudit
+ * @property {boolean} ok
+ * @property {Record<string, number>} counts samples by fate
+ * @property {Equation[]} equations
+ * @property {Record<string, Record<string, Array<[number, number, string]>>>} producers
+ * @property {Record<string, Record<string, Array<[number, number, string]>>>} reasons
+ * @property {string} [error] why these are fates of an earlier look
+ * @property {boolean} [truncated] more waits than could be named
+ */
+
+/** @typedef {{at_us: number, pipelines: Record<PipelineId, PipelineAudit>}} Audit */
+
+/**
+ * A kind of fault, as the engine offers it.
+ * @typedef {object} FaultKind
+ * @property {string} kind
+ * @property {string[]} targets
+ * @property {{unit: string, default: number, low: number | null, high: number | null} | null} grade
+ * @property {boolean} undoable
+ * @property {number | null} default_for_s null: until it is undone
+ * @property {string} meaning
+ * @property {boolean} available
+ * @property {string} why_not
+ */
+
+/**
+ * A fault that was caused. Of a hidden one `kind` and `target` are "?" until it is revealed.
+ * @typedef {object} Fault
+ * @property {number} id
+ * @property {string} kind
+ * @property {string} target
+ * @property {number | null} grade
+ * @property {number | null} for_s
+ * @property {"active" | "over" | "failed"} state
+ * @property {number} began_us
+ * @property {number | null} ended_us
+ * @property {number | null} recovered_s time to recovery
+ * @property {boolean} hidden
+ * @property {string} text
  */
 
 /**

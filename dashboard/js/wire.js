@@ -7,58 +7,17 @@
  * store.
  */
 
+import { amounts, isAmount, isObject, list, object, quote, refuse, text, WireError } from "./checks.js";
 import { PRODUCERS_READ } from "./config.js";
 
-/** @typedef {import("./types.js").Snapshot} Snapshot */
-/** @typedef {Record<string, any>} Fields */
+export { WireError };
 
-/** A message that cannot be read. Its text is fit for the event list. */
-export class WireError extends Error {}
+/** @typedef {import("./types.js").Snapshot} Snapshot */
+/** @typedef {import("./checks.js").Fields} Fields */
 
 const COUNTERS = ["accepted", "processed", "duplicates", "rejected"];
 const METRICS = ["cpu_percent", "memory_percent", "disk_percent", "net_rx_bytes_per_s", "net_tx_bytes_per_s"];
 const SAMPLE_NUMBERS = ["epoch", "seq", "sampled_at_us", ...METRICS];
-
-/** @param {unknown} value */
-const quote = (value) => {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
-};
-
-/** @param {string} path @param {string} expected @param {unknown} value @returns {never} */
-function refuse(path, expected, value) {
-  throw new WireError(`${path}: expected ${expected}, got ${quote(value)}`);
-}
-
-/** @param {unknown} value @returns {value is Fields} */
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** @param {unknown} value */
-const isAmount = (value) => typeof value === "number" && Number.isFinite(value) && value >= 0;
-
-/** @param {Fields} fields @param {string} path @returns {Fields} */
-function object(fields, path) {
-  if (!isObject(fields)) refuse(path, "an object", fields);
-  return fields;
-}
-
-/** @param {Fields} fields @param {string[]} names @param {string} path */
-function amounts(fields, names, path) {
-  for (const name of names) {
-    if (!isAmount(fields[name])) refuse(`${path}.${name}`, "a number >= 0", fields[name]);
-  }
-}
-
-/** @param {Fields} fields @param {string} name @param {string} path */
-function text(fields, name, path) {
-  if (typeof fields[name] !== "string") refuse(`${path}.${name}`, "a text", fields[name]);
-}
-
-/** @param {unknown} value @param {string} path @returns {Fields[]} */
-function list(value, path) {
-  if (!Array.isArray(value)) refuse(path, "an array", value);
-  return value;
-}
 
 /** @param {Fields} entry @param {number} index */
 function checkProducer(entry, index) {
@@ -101,6 +60,8 @@ function snapshot(message) {
     throw new WireError(`$.producers: expected at most ${PRODUCERS_READ} entries, got ${producers.length}`);
   }
   producers.forEach(checkProducer);
+  const alerts = list((message.alerts ??= []), "$.alerts");
+  alerts.forEach((alert, i) => typeof alert === "string" || refuse(`$.alerts[${i}]`, "a text", alert));
   list(message.processes, "$.processes").forEach((entry, i) => checkProcess(entry, `$.processes[${i}]`));
   return /** @type {Snapshot} */ (message);
 }

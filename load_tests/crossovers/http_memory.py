@@ -63,7 +63,7 @@ class HttpMemory:
     def __init__(self, env: Env, name: str) -> None:
         self._config = replace(Config.from_env(env, name), port=env.port(2))
         self._memory = CountingMemory(self._config)
-        self._ingest = IngestServer(self._config.host, env.port(1), self._config.token, self._memory)
+        self._ingest = IngestServer(self._config.host, env.port(1), self._config.guards, self._memory)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve both ports until `stop` is set."""
@@ -72,8 +72,8 @@ class HttpMemory:
     async def _serve_feed(self, stop: asyncio.Event) -> None:
         config, every_route = self._config, get_routes(self._memory)
         routes = {path: every_route[path] for path in ("/healthz", "/readyz", "/metrics")}
-        http = HttpRoutes(frozenset({FEED}), routes, config.token, frozenset())
-        async with listening(self._subscribed, config.host, config.port, config.origins, http):
+        http = HttpRoutes(frozenset({FEED}), routes, config.guards, frozenset())
+        async with listening(self._subscribed, config.host, config.port, http):
             await stop.wait()
 
     async def _subscribed(self, connection: ServerConnection) -> None:

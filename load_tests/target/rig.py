@@ -197,6 +197,7 @@ class Rig:
         """Start a process of this rig."""
         environ = {
             **{key: text for key, text in os.environ.items() if not key.startswith(("LAB_", "PYTHON"))},
+            "LAB_PRODUCER_RATE": "0",  # what is measured is the pipeline, not its limit
             **self.settings,
             "PYTHONPATH": str(self.build),
             "LAB_PORT_BASE": str(self.base),

@@ -32,7 +32,7 @@ def encode_frame(payload: bytes, head: int = _TEXT_FINAL) -> bytes:
 class WebSocketChannel:
     """One connection with up to `frames` unacknowledged frames in flight; see `Channel`."""
 
-    def __init__(
+    def __init__(  # an empty token is none  # nosec B107
         self,
         host: str,
         port: int,

@@ -12,10 +12,12 @@ lab:marks:<p>:<e>   sorted set   identities processed, as intervals: member = lo
 lab:stream          stream       one entry per applied batch: which producers changed
 lab:processes       hash         process → msgpack `[pid, cpu percent, rss bytes, at µs]`
 lab:dead            list         samples and batches set aside, newest first, bounded
+lab:dead:runs       list         their identities, "producer:epoch:low:high", newest first, bounded further off
 rq:…                             RQ's own: queue `batches`, its registries, its workers
 ==================  ===========  ==========================================================================
 
 All aggregates of one batch change in one script, `apply.lua`. Each process has its own view: the ingest commits groups
 (`intake`), a worker applies them (`applier`), a fan-out reads what changed (`feed`), everyone may read the counters and
-the ledger (`counters`, `ledger`). No view holds state that Redis does not.
+the ledger (`counters`, `ledger`), an audit also asks where the rest is (`whereabouts`). No view holds state that Redis
+does not.
 """

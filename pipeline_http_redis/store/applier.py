@@ -12,8 +12,10 @@ from metrics_core import limits
 from metrics_core.snapshot import ProcessView
 from metrics_core.summary import Summary
 from pipeline_http_redis.store import keys
+from pipeline_http_redis.store.identities import runs_of
 
 _HERE: Final = Path(__file__).parent
+_NO_RUNS: Final = keys.pack([])
 
 
 class FoldedBatch(Struct):
@@ -68,6 +70,7 @@ class Applier:
                 keys.EPOCHS,
                 keys.STREAM,
                 keys.DEAD,
+                keys.DEAD_RUNS,
             ],
             args=[
                 keys.pack(batch),
@@ -79,6 +82,8 @@ class Applier:
                 keys.STREAM_LENGTH,
                 keys.DEAD_KEPT,
                 dead,
+                keys.DEAD_RUNS_KEPT,
+                _pack_runs(dead),
             ],
         )
         if reply[0] != b"excluded":
@@ -90,16 +95,29 @@ class Applier:
 
     def set_aside(self, batch_id: str, samples: int) -> bool:
         """Move a batch whose job failed for good to the dead list. True where it was not settled before."""
+        runs = _pack_runs(self.body(batch_id) or b"")
         return bool(
             self._set_aside(
-                keys=[keys.claim(batch_id), keys.TOTALS, keys.DEAD], args=[samples, keys.DEAD_KEPT]
+                keys=[keys.claim(batch_id), keys.TOTALS, keys.DEAD, keys.DEAD_RUNS],
+                args=[samples, keys.DEAD_KEPT, keys.DEAD_RUNS_KEPT, runs],
             )
         )
 
-    def push_back(self, job_id: str) -> bool:
-        """Return a job that was popped and never started to the front of the queue. False where it is gone."""
-        return bool(self._push_back(keys=[keys.INTERMEDIATE, keys.QUEUE, keys.job(job_id)], args=[job_id]))
+    def push_back(self, job_id: str, entry: str = "") -> bool:
+        """Return a job that was popped and not finished to the front of the queue. False where it is gone.
+
+        Args:
+            job_id: The job.
+            entry: Its entry in the started registry; empty where it was not started.
+        """
+        names = [keys.INTERMEDIATE, keys.QUEUE, keys.job(job_id), keys.STARTED]
+        return bool(self._push_back(keys=names, args=[job_id, entry]))
 
     def report(self, process: ProcessView, at_us: int) -> None:
         """Tell what this process uses."""
         self._redis.hset(keys.PROCESSES, process.name, keys.pack_process(process, at_us))
+
+
+def _pack_runs(body: bytes) -> bytes:
+    """The identities of what is set aside, the newest that are kept."""
+    return keys.pack([run.as_text() for run in runs_of(body)[-keys.DEAD_RUNS_KEPT :]]) if body else _NO_RUNS

@@ -8,6 +8,7 @@
 --       5 epochs    hash   producer -> "epoch,epoch,…"
 --       6 stream    one entry per applied batch: which producers changed
 --       7 dead      list   what was set aside, newest first
+--       8 dead_runs list   its identities, newest first
 -- ARGV  1 msgpack {groups, producers, times, future, duplicates, dead}
 --           groups     [[producer, "epoch", [[low, high], …]], …]   sequence numbers, each identity once
 --           producers  [[producer, last or nil, [[index, n, [min…], [max…], [sum…]], …]], …]
@@ -15,7 +16,8 @@
 --       2 prefix of the mark keys: prefix .. producer .. ":" .. epoch
 --            sorted set, one member per interval of sequence numbers: member = low, score = high
 --       3 most producers, 4 most epochs per producer, 5 most intervals per epoch, 6 windows kept, 7 stream length,
---       8 entries kept in the dead list, 9 the samples set aside (those that hit a limit), as JSON
+--       8 entries kept in the dead list, 9 the samples set aside (those that hit a limit), as JSON,
+--       10 entries kept in the list of their identities, 11 their identities, msgpack ["producer:epoch:low:high", …]
 --
 -- Returns {"applied"} or {"gone"}, or {"excluded", overlaps, limited} and nothing was written:
 --   overlaps [[group, low, high], …] identities that are marked already; limited [[group, reason], …].
@@ -23,7 +25,7 @@
 -- Cost: 2 Redis calls per run, 2 per 500 producers, 1 per histogram bucket touched.
 -- Rejected: one SETBIT per identity (a call per sample), and HINCRBY per metric (sums of floats are not exact there).
 
-local claim, totals, latency, producers, epochs, stream, dead = unpack(KEYS)
+local claim, totals, latency, producers, epochs, stream, dead, dead_runs = unpack(KEYS)
 local batch = cmsgpack.unpack(ARGV[1])
 local marks_prefix = ARGV[2]
 local max_producers, max_epochs, max_intervals = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -189,6 +191,8 @@ count('dead_lettered', batch.dead)
 if batch.dead > 0 then
   redis.call('LPUSH', dead, ARGV[9])
   redis.call('LTRIM', dead, 0, tonumber(ARGV[8]) - 1)
+  for _, run in ipairs(cmsgpack.unpack(ARGV[11])) do redis.call('LPUSH', dead_runs, run) end
+  redis.call('LTRIM', dead_runs, 0, tonumber(ARGV[10]) - 1)
 end
 local applied = redis.call('HINCRBY', totals, 'batches', 1)
 redis.call('XADD', stream, 'MAXLEN', '~', ARGV[7], '*', 'batch', applied, 'producers', cmsgpack.pack(names))

@@ -68,6 +68,11 @@ class Intake:
         """How many jobs wait."""
         return int(await self.redis.llen(keys.QUEUE))
 
+    async def memory(self) -> tuple[int, int]:
+        """How many bytes the store uses, and how many it may use (0: no limit)."""
+        info = await self.redis.info("memory")
+        return int(info["used_memory"]), int(info["maxmemory"])
+
     async def report(
         self, counts: dict[str, int], accepted: Histogram, process: ProcessView, at_us: int
     ) -> None:

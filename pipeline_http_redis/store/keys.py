@@ -24,10 +24,12 @@ EPOCHS: Final = "lab:epochs"
 STREAM: Final = "lab:stream"
 PROCESSES: Final = "lab:processes"
 DEAD: Final = "lab:dead"
+DEAD_RUNS: Final = "lab:dead:runs"
 MARKS: Final = "lab:marks:"
 
 STREAM_LENGTH: Final = 5_000
 DEAD_KEPT: Final = 100
+DEAD_RUNS_KEPT: Final = 10_000
 TIMEOUT_S: Final = 5.0
 
 

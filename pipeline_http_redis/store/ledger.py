@@ -1,4 +1,4 @@
-"""The pipeline's ledger as the store holds it: which identities were processed."""
+"""The pipeline's ledger as the store holds it: which identities were processed, and what they amount to."""
 
 from __future__ import annotations
 
@@ -39,6 +39,16 @@ async def read_ledger(
                 intervals = [[int(low), int(high)] for low, high in found]
                 producers.setdefault(name, {})[epoch] = intervals
     return totals, producers
+
+
+async def read_producers(connection: redis.asyncio.Redis) -> dict[str, keys.StoredProducer]:
+    """Every producer's newest sample and windows.
+
+    Raises:
+        redis.RedisError: The store does not answer.
+    """
+    stored = await read_hash(connection, keys.PRODUCERS)
+    return {name.decode(): keys.unpack_producer(state) for name, state in sorted(stored.items())}
 
 
 async def read_marks(connection: redis.asyncio.Redis, producer: str, epoch: int) -> IntervalSet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -24,7 +25,7 @@ SET_IN_CONTAINERS: Final = {
     "LAB_PROCESS_NAME",
     "LAB_FANOUT_URL",
 }
-NOT_IN_CONTAINERS: Final = {"LAB_INGEST_PROCESSES", "LAB_STATE_DIR"}
+NOT_IN_CONTAINERS: Final = {"LAB_INGEST_PROCESSES", "LAB_TLS", "LAB_STATE_DIR"}
 
 
 def defaults(text: object) -> str:
@@ -98,11 +99,36 @@ def test_a_service_waits_until_what_it_needs_is_healthy() -> None:
             assert how == {"condition": "service_healthy"}, f"{name} → {needed}"
 
 
-def test_only_pipeline_a_shares_a_network_with_redis() -> None:
-    assert COMPOSE["networks"]["store"]["internal"] is True
-    inside = {name for name, service in SERVICES.items() if "store" in service.get("networks", [])}
+def test_only_pipeline_a_shares_a_socket_with_redis() -> None:
+    mounts = {name: service.get("volumes", []) for name, service in SERVICES.items()}
+    inside = {
+        name for name, volumes in mounts.items() if any("redis-socket:" in volume for volume in volumes)
+    }
     assert inside == {"redis", "ingest", "worker", "fanout"}
-    assert SERVICES["redis"]["networks"] == SERVICES["worker"]["networks"] == ["store"]
+    for name in inside - {"redis"}:
+        assert mounts[name] == ["redis-socket:/run/redis:ro"]
+        assert SERVICES[name]["environment"]["LAB_REDIS_URL"] == "unix:///run/redis/redis.sock"
+
+
+def test_redis_is_on_no_network() -> None:
+    assert SERVICES["redis"]["network_mode"] == SERVICES["worker"]["network_mode"] == "none"
+    command = SERVICES["redis"]["command"]
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--port"] == "0"
+    assert options["--unixsocket"] == "/run/redis/redis.sock"
+    assert "--bind" not in options
+    assert options["--unixsocket"] in SERVICES["redis"]["healthcheck"]["test"][1]
+
+
+def test_the_services_know_each_other_by_the_names_that_they_accept() -> None:
+    known = set(defaults(SERVICES["fleet"]["environment"]["LAB_HOSTNAMES"]).split(",")) - {""}
+    asked = {
+        urlsplit(str(text)).hostname
+        for service in SERVICES.values()
+        for name, text in service.get("environment", {}).items()
+        if name.endswith("_URL") and not str(text).startswith("unix:")
+    }
+    assert asked <= known
 
 
 def test_every_setting_reaches_the_containers() -> None:
@@ -125,7 +151,7 @@ def test_redis_keeps_what_was_accepted() -> None:
     assert options["--appendonly"] == "yes"
     assert options["--appendfsync"] == "${LAB_FSYNC:-always}"
     assert options["--maxmemory-policy"] == "noeviction"
-    assert SERVICES["redis"]["volumes"] == ["redis:/data"]
+    assert SERVICES["redis"]["volumes"] == ["redis:/data", "redis-socket:/run/redis"]
 
 
 def test_the_image_holds_wheels_by_hash_and_runs_as_nobody_special() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from tests.browser.fake_lab import FakeLab
 from tests.browser.js_runner import JsRunner
@@ -58,8 +58,8 @@ def browser() -> Iterator[Browser]:
 def open_page(browser: Browser) -> Iterator[OpenPage]:
     """Opens pages in contexts of their own: `open_page(url, width=…, height=…, color_scheme=…, prepare=…)`.
 
-    `prepare` is called with the page before it goes to its address. An exception, or a breach of the content
-    security policy, on any of the pages fails the test.
+    `prepare` is called with the page before it goes to its address. An exception, a breach of the content security
+    policy, or a file of the page that did not load, on any of the pages, fails the test.
     """
     contexts = []
     problems: list[str] = []
@@ -78,6 +78,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         page.set_default_timeout(DEADLINE_MS)
         page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
         page.on("console", lambda message: _keep_breach(message.text, problems))
+        page.on("requestfailed", lambda request: _keep_failure(request, problems))
         if prepare is not None:
             prepare(page)
         page.goto(url, wait_until="load")
@@ -92,6 +93,11 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 def _keep_breach(text: str, problems: list[str]) -> None:
     if "Content Security Policy" in text:
         problems.append(text)
+
+
+def _keep_failure(request: Request, problems: list[str]) -> None:
+    if "/static/" in request.url and request.failure != "net::ERR_ABORTED":  # aborted: the page was left
+        problems.append(f"{request.url} did not load: {request.failure}")
 
 
 @pytest.fixture

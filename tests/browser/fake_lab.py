@@ -11,6 +11,7 @@ import json
 import mimetypes
 import threading
 import time
+from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
@@ -23,12 +24,13 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from tests.browser.fake_faults import FakeFaults
 from tests.browser.fake_snapshots import SnapshotMaker, producer_names
 
 DASHBOARD: Final = Path(__file__).resolve().parents[2] / "dashboard"
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; connect-src 'self' ws: wss:; "
-    "style-src 'self'; script-src 'self'; img-src 'self' data:"
+    "style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'none'"
 )
 PIPELINES: Final = {"http_redis": "A · HTTP + Redis + RQ", "websocket": "B · WebSocket + memory"}
 DEADLINE_S: Final = 10.0
@@ -111,14 +113,20 @@ class FakeFeed:
             self._clients.discard(connection)
 
 
+class PageServer(ThreadingHTTPServer):
+    """A thread per connection; a browser opens several at once, and a busy machine is slow to take them."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class FakeLab:
     """The page's HTTP routes, both feeds, and the makers of their snapshots."""
 
     def __init__(self, servers: int = 50, rate: float = 1.0, port: int = 0) -> None:
         self._loop = asyncio.new_event_loop()
         self._loop_thread = threading.Thread(target=self._loop.run_forever, name="fake-feeds", daemon=True)
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
-        self._http.daemon_threads = True
+        self._http = PageServer(("127.0.0.1", port), _handler(self))
         self._http_thread = threading.Thread(
             target=self._http.serve_forever, args=(0.05,), name="fake-http", daemon=True
         )
@@ -128,6 +136,9 @@ class FakeLab:
         self.events: list[dict[str, Any]] = []
         self.processes: list[dict[str, Any]] = []
         self.api_down = False
+        self.faults: FakeFaults | None = FakeFaults()
+        self.audit: dict[str, Any] | None = None
+        self.asked: Counter[str] = Counter()
         self.makers = {
             name: SnapshotMaker(name, producer_names(servers), started_us=now_us() - 60_000_000, rate=rate)
             for name in PIPELINES
@@ -210,6 +221,10 @@ class FakeLab:
             return {"events": [event for event in self.events if event["id"] > after]}
         if path == "/api/processes":
             return {"processes": self.processes}
+        if path == "/api/faults" and self.faults is not None:
+            return self.faults.state()
+        if path == "/api/audit":
+            return self.audit
         return None
 
 
@@ -230,6 +245,7 @@ def _handler(lab: FakeLab) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             address = urlsplit(self.path)
+            lab.asked[address.path] += 1
             answer = None if lab.api_down else lab.answer(address.path, parse_qs(address.query))
             if answer is not None:
                 self._send(HTTPStatus.OK, "application/json", json.dumps(answer).encode())
@@ -240,6 +256,14 @@ def _handler(lab: FakeLab) -> type[BaseHTTPRequestHandler]:
                 self._send(HTTPStatus.OK, kind, file.read_bytes())
             else:
                 self._send(HTTPStatus.NOT_FOUND, "application/json", b'{"error": "not_found"}')
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if lab.faults is None or lab.api_down:
+                self._send(HTTPStatus.BAD_GATEWAY, "application/json", b'{"error": "faults_away"}')
+                return
+            status, answer = lab.faults.order(self.path, body)
+            self._send(status, "application/json", json.dumps(answer).encode())
 
         def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
             self.send_response(status)

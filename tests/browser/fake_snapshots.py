@@ -73,6 +73,7 @@ class SnapshotMaker:
         silent: Producers that stopped sampling at `stopped_at_us`.
         totals: Counters that differ from what the time gives.
         slowness: Factor on every latency.
+        alerts: Texts for the operator.
     """
 
     pipeline: str
@@ -84,6 +85,7 @@ class SnapshotMaker:
     stopped_at_us: int = 0
     totals: dict[str, int] = field(default_factory=dict)
     slowness: float = 1.0
+    alerts: list[str] = field(default_factory=list)
 
     def encode(self, now_us: int) -> bytes:
         """The snapshot at `now_us` as the feed would send it."""
@@ -110,7 +112,7 @@ class SnapshotMaker:
                 ProcessView(name=name, pid=4000 + i, cpu_percent=round(cpu * wave, 1), rss_bytes=int(rss))
                 for i, (name, cpu, rss) in enumerate(_PROCESSES[self.pipeline])
             ],
-            alerts=[],
+            alerts=self.alerts,
             subscribers=1,
         )
 

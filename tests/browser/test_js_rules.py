@@ -11,8 +11,9 @@ from tests.browser.fake_lab import DASHBOARD
 
 MODULES = sorted((DASHBOARD / "js").glob("*.js"))
 KNOW_THE_DOM = {
-    "chart_panel", "charts", "dom", "event_list", "frame", "header", "main", "pane", "processes", "server_card",
-    "servers", "theme", "theme_first",
+    "chart_panel", "charts", "dom", "event_list", "fault_form", "fault_list", "faults", "frame", "header", "ledger",
+    "ledger_canvas", "ledger_legend", "ledger_pane", "main", "pane", "processes", "server_card", "servers", "theme",
+    "theme_first", "watch",
 }  # fmt: skip
 LONGEST = 150
 

@@ -25,6 +25,9 @@ def page(lab: LabProcess, open_page: OpenPage) -> Page:
     return open_page(f"http://127.0.0.1:{lab.port_base}/")
 
 
+SLOW_MS = 60_000
+"""Against hanging only."""
+
 A, B = ".pane[data-pipeline=A]", ".pane[data-pipeline=B]"
 
 
@@ -64,6 +67,25 @@ def test_a_killed_pipeline_is_seen_and_comes_back(page: Page, lab: LabProcess) -
     )
     expect(page.locator(f"{B} .badge")).to_contain_text("Live")
     expect(page.locator(f"{A} .badge")).to_contain_text("Live")
+
+
+def test_a_fault_of_the_page_is_marked_recovers_and_is_in_the_ledger(page: Page) -> None:
+    expect(page.locator(f"{A} .badge")).to_contain_text("Live")
+    page.locator("#faults").scroll_into_view_if_needed()
+    page.get_by_label("What", exact=True).select_option("kill")
+    page.get_by_label("Where").select_option("worker-1")
+    page.get_by_role("button", name="Break it").click()
+    expect(page.locator("#fault-form")).to_contain_text("Begun: kill on worker-1.")
+    recovered = re.compile(r"kill on worker-1 .*recovered in [\d.]+ s")
+    expect(page.locator("#faults-past li").first).to_contain_text(recovered, timeout=SLOW_MS)
+    marks = re.compile(r"marked: .*kill worker-1")
+    expect(page.locator("[data-chart=rate] canvas")).to_have_attribute("aria-label", marks, timeout=SLOW_MS)
+    page.locator("#ledger").scroll_into_view_if_needed()
+    for side in range(2):
+        expect(page.locator(".ledger .badge").nth(side)).to_have_text("✓ the ledger holds", timeout=SLOW_MS)
+    processed = page.locator(".fate[data-fate=processed] [data-field=count-0]")
+    expect(processed).to_have_text(re.compile(r"^[1-9][\d,]*$"))
+    expect(page.locator("#ledger-problem")).to_have_text("")
 
 
 def test_a_guarded_lab_opens_with_the_token_of_its_address(

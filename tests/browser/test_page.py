@@ -26,6 +26,7 @@ def wait_live(page: Page) -> None:
 
 def test_both_pipelines_are_shown_with_units(fake_lab: FakeLab, open_page: OpenPage) -> None:
     fake_lab.makers["http_redis"].totals = {"duplicates": 12, "rejected": 3, "late": 4}
+    fake_lab.makers["http_redis"].alerts = ["7 samples set aside (dead letters)"]
     page = open_page(fake_lab.url)
     with fake_lab.play():
         wait_live(page)
@@ -34,6 +35,8 @@ def test_both_pipelines_are_shown_with_units(fake_lab: FakeLab, open_page: OpenP
         assert re.fullmatch(r"(49|50)\.\d samples/s", tile(page, A, "Rate"))
         assert re.fullmatch(r"\d of 1,000 jobs", tile(page, A, "Backlog"))
         assert re.fullmatch(r"\d+ of 25,600 samples", tile(page, B, "Backlog"))
+        expect(page.locator(f"{A} .alerts")).to_have_text("7 samples set aside (dead letters)")
+        expect(page.locator(f"{B} .alerts")).to_have_text("No alerts.")
         assert tile(page, A, "Duplicates") == "12 samples"
         assert tile(page, B, "Duplicates") == "0 samples"
         assert tile(page, A, "Rejected") == "3 batches"

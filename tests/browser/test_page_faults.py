@@ -78,7 +78,7 @@ def test_the_page_survives_the_control_api(fake_lab: FakeLab, open_page: OpenPag
     with fake_lab.play():
         wait_live(page)
         fake_lab.api_down = True
-        expect(events).to_contain_text("fault control API /api/events: HTTP status 404")
+        expect(events).to_contain_text("unanswered control API /api/events: HTTP status 404")
         wait_live(page)
         fake_lab.api_down = False
         expect(events).to_contain_text("back control API /api/events answers again")

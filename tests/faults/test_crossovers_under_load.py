@@ -10,8 +10,8 @@ import pytest
 
 from metrics_core.ledger import audit
 from metrics_core.wire import encode_batch
-from tests.faults.test_pipeline_a_faults import running_jobs
 from tests.support.crossovers import HTTP_MEMORY, WEBSOCKET_REDIS, Crossover, crossover
+from tests.support.jobs import popped, running
 from tests.support.outbox_load import OutboxLoad
 from tests.support.raw_websocket import RawWebSocket
 from tests.support.samples import a_sample
@@ -58,7 +58,7 @@ def under_load() -> Iterator[Crossover]:
 def test_killed_workers_lose_nothing(under_load: Crossover) -> None:
     for turn in range(3):
         wait_for_more(under_load, 200)
-        until(lambda: running_jobs(under_load), "a job is running")
+        until(lambda: popped(under_load.redis) | running(under_load.redis), "a job is running")
         worker = under_load[f"worker-{turn % 2 + 1}"]
         worker.kill()
         worker.restart()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import urllib.request
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import orjson
 import pytest
 
-from metrics_core.ledger import PipelineAudit, audit
+from metrics_core.ledger import PipelineAudit, audit, count, format_ledger, parse_ledger, subtract
 from metrics_core.wire import encode_batch
+from tests.support.account import check_by_oracle
 from tests.support.pipelines import Pipelines, temporary_pipelines
 from tests.support.raw_websocket import ClosedByPeer, RawWebSocket
 from tests.support.samples import a_run
@@ -30,15 +29,9 @@ def pipeline_b_with_fleet(**settings: str) -> Iterator[Pipelines]:
         yield pipelines
 
 
-def fleet_get(pipelines: Pipelines, path: str, method: str = "GET") -> Any:
-    request = urllib.request.Request(f"http://127.0.0.1:{pipelines.base + 4}{path}", method=method)
-    with urllib.request.urlopen(request, timeout=30) as reply:
-        return orjson.loads(reply.read())
-
-
 def account(pipelines: Pipelines) -> PipelineAudit:
     """What the fleet knows against what the pipeline knows."""
-    return audit(fleet_get(pipelines, "/api/ledger")["pipelines"][PIPELINE], pipelines.ledger_json(PIPELINE))
+    return audit(pipelines.ask_fleet("/api/ledger")["pipelines"][PIPELINE], pipelines.ledger_json(PIPELINE))
 
 
 def wait_for_samples(pipelines: Pipelines, more: int) -> None:
@@ -60,11 +53,12 @@ def test_kill_and_replay() -> None:
             pipelines["websocket"].kill()
             restart(pipelines)
         wait_for_samples(pipelines, 1_000)
-        assert fleet_get(pipelines, "/api/drain", "POST")["drained"]
+        assert pipelines.ask_fleet("/api/drain", "POST")["drained"]
         found = account(pipelines)
         assert found.ok, found
         assert found.created == found.acked == found.processed > 1_000
-        servers = fleet_get(pipelines, "/api/servers")["servers"]
+        check_by_oracle(pipelines, PIPELINE)
+        servers = pipelines.ask_fleet("/api/servers")["servers"]
         assert sum(server["pipelines"][PIPELINE]["replayed"] for server in servers) > 1_000
 
 
@@ -74,7 +68,7 @@ def test_without_replay_the_loss_is_shown_and_named() -> None:
         pipelines["websocket"].kill()
         restart(pipelines)
         wait_for_samples(pipelines, 500)
-        assert fleet_get(pipelines, "/api/drain", "POST")["drained"]
+        assert pipelines.ask_fleet("/api/drain", "POST")["drained"]
         found = account(pipelines)
         assert found.lost >= 500
         assert found.acked == found.created
@@ -85,16 +79,35 @@ def test_without_replay_the_loss_is_shown_and_named() -> None:
 
 
 def test_what_is_older_than_the_outbox_is_lost_and_named() -> None:
+    """Three kills; then each identity is processed, or lost, or was dropped by a full outbox before it was acked."""
     with pipeline_b_with_fleet(OUTBOX_CAPACITY="20", SERVERS="5") as pipelines:
-        wait_for_samples(pipelines, 1_000)
-        pipelines["websocket"].kill()
-        restart(pipelines)
-        assert fleet_get(pipelines, "/api/drain", "POST")["drained"]
+        for _ in range(3):
+            wait_for_samples(pipelines, 1_000)
+            pipelines["websocket"].kill()
+            restart(pipelines)
+        wait_for_samples(pipelines, 500)
+        assert pipelines.ask_fleet("/api/drain", "POST")["drained"]
+        told = pipelines.ask_fleet("/api/ledger")["pipelines"][PIPELINE]
+        created, acked, dropped = (
+            parse_ledger(told[f]["producers"]) for f in ("created", "acked", "dropped")
+        )
+        processed = pipelines.ledger(PIPELINE)
+        lost = subtract(acked, processed)
         found = account(pipelines)
-        assert found.lost > 500
-        servers = fleet_get(pipelines, "/api/servers")["servers"]
+        assert found.missing == format_ledger(lost)
+        assert found.lost == count(lost) > 2_500
+        assert subtract(dropped, acked) == subtract(dropped, processed) == dropped, "one fate each"
+        assert count(created) == count(processed) + count(lost) + count(dropped)
+        assert subtract(subtract(subtract(created, processed), lost), dropped) == {}
+        for name, epochs in processed.items():
+            for epoch, held in epochs.items():
+                assert lost[name][epoch].last < held.as_lists()[0][0], (
+                    f"{name}: the outbox gave back its newest"
+                )
+        servers = pipelines.ask_fleet("/api/servers")["servers"]
         gone = sum(server["pipelines"][PIPELINE]["gone"] for server in servers)
         assert gone == found.lost, "the producers know it themselves"
+        check_by_oracle(pipelines, PIPELINE)
 
 
 def test_sigterm_under_load() -> None:
@@ -104,7 +117,26 @@ def test_sigterm_under_load() -> None:
         assert (code, pipelines.stack_traces()) == (0, [])
         assert took_s < STOPS_WITHIN_S
         restart(pipelines)
-        assert fleet_get(pipelines, "/api/drain", "POST")["drained"]
+        assert pipelines.ask_fleet("/api/drain", "POST")["drained"]
+        assert account(pipelines).ok
+        check_by_oracle(pipelines, PIPELINE)
+
+
+def test_a_second_sigterm_ends_it_at_once() -> None:
+    """The first one waits for a dashboard that does not answer the closing handshake; the second one does not."""
+    with (
+        pipeline_b_with_fleet() as pipelines,
+        RawWebSocket(pipelines.websocket_port, "/v1/feed") as dashboard,
+    ):
+        dashboard.receive()
+        wait_for_samples(pipelines, 500)
+        pipelines["websocket"].send(signal.SIGTERM)
+        until(lambda: pipelines.get(pipelines.websocket_port, "/readyz") is None, "it heard the first one")
+        pipelines["websocket"].send(signal.SIGTERM)
+        _, took_s = pipelines["websocket"].wait()
+        assert took_s < 1
+        restart(pipelines)
+        assert pipelines.ask_fleet("/api/drain", "POST")["drained"]
         assert account(pipelines).ok
 
 
@@ -113,13 +145,13 @@ def test_a_standstill_is_not_a_loss() -> None:
     with pipeline_b_with_fleet() as pipelines:
         wait_for_samples(pipelines, 500)
         pipelines["websocket"].pause()
-        created = fleet_get(pipelines, "/api/servers")["servers"][0]["next_seq"]
+        created = pipelines.ask_fleet("/api/servers")["servers"][0]["next_seq"]
         until(
-            lambda: fleet_get(pipelines, "/api/servers")["servers"][0]["next_seq"] > created + 50,
+            lambda: pipelines.ask_fleet("/api/servers")["servers"][0]["next_seq"] > created + 50,
             "the producers go on",
         )
         pipelines["websocket"].resume()
-        assert fleet_get(pipelines, "/api/drain", "POST")["drained"]
+        assert pipelines.ask_fleet("/api/drain", "POST")["drained"]
         found = account(pipelines)
         assert found.ok, found
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 
 from control_plane.state import read_record
 from tests.lab_process import LabProcess, until
 
 SERVERS, RATE = 40, 10
+STOPS_WITHIN_S = 5.0
 
 
 @pytest.fixture
@@ -87,3 +91,34 @@ def test_a_killed_fleet_leaves_no_half_batch_and_starts_a_new_epoch(lab: LabProc
                     f"{name}: a gap where everything sent should have arrived: {intervals}"
                 )
                 assert intervals[0][0] == 0
+
+
+def test_sigterm_to_each_process_in_turn(lab: LabProcess) -> None:
+    """Each ends in order within five seconds, comes back, and in the end not one sample is missing."""
+    until(lambda: processed(lab, 1) > 400 and processed(lab, 3) > 400)
+    names = ["worker-1", "ingest", "fanout", "websocket", "dashboard", "redis", "worker-2"]
+    took_s = {}
+    for name in names:
+        process = psutil.Process(pid_of(lab, name))
+        begun_s = time.monotonic()
+        process.terminate()
+        process.wait(STOPS_WITHIN_S)
+        took_s[name] = time.monotonic() - begun_s
+        until(partial(is_back, lab, name, process.pid))
+    before = {offset: processed(lab, offset) for offset in (1, 3)}
+    until(lambda: all(processed(lab, offset) > before[offset] + 400 for offset in (1, 3)))
+    audit = audit_after_drain(lab)
+    assert audit["ok"] is True, audit
+    for pipeline in audit["pipelines"].values():
+        assert pipeline["lost"] == 0
+        assert pipeline["acked"] == pipeline["processed"] == pipeline["created"]
+    print({name: round(seconds, 2) for name, seconds in took_s.items()})
+
+
+def is_back(lab: LabProcess, name: str, former_pid: int) -> bool:
+    """Whether a process was started again and is ready."""
+    record = read_record(lab.state_dir)
+    assert record
+    return any(
+        e.name == name and e.pid not in (0, former_pid) and e.state == "ready" for e in record.processes
+    )

@@ -21,7 +21,9 @@ from control_plane.events import Event, EventLog
 from control_plane.plan import ChildSpec, Probe, make_plan
 from control_plane.readiness import Prober
 from control_plane.settings import Settings
+from control_plane.state import find
 from control_plane.supervisor import StartFailed, Supervisor
+from lab_runtime import valkey
 
 WITHIN_S = 15.0
 SLEEPER = "import time; time.sleep(600)"
@@ -135,6 +137,59 @@ async def test_a_long_healthy_child_starts_with_a_short_pause_again(
     async with bench.running([bench.spec("one", "raise SystemExit(1)")]):
         await bench.until(lambda: bench.kinds("one").count("crashed") >= 4)
     assert {event.text.split(" in ")[1] for event in bench.heard if event.kind == "crashed"} == {"0.05 s"}
+
+
+async def test_a_hurried_child_is_started_at_once_and_with_a_short_pause_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "LONGEST_PAUSE_S", 600.0)
+    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE_S", 100.0)
+    async with bench.running([bench.spec("one", SLEEPER)]) as supervisor:
+        child = supervisor.child("one")
+        for _ in range(2):
+            child.signal(signal.SIGKILL)
+            await bench.until(lambda: child.record.state == "backoff")
+            supervisor.hurry("one")
+            await bench.until(lambda: child.record.state == "ready")
+    assert [event.text.split(" in ")[1] for event in bench.heard if event.kind == "crashed"] == [
+        "100 s",
+        "100 s",
+    ]
+
+
+async def test_watchers_see_each_state_and_the_process_that_is_in_it(bench: Bench) -> None:
+    seen: list[tuple[str, int]] = []
+    async with bench.running([bench.spec("one", SLEEPER)]) as supervisor:
+        supervisor.watchers.append(lambda child: seen.append((child.record.state, child.record.pid)))
+        first = supervisor.child("one").record.pid
+        supervisor.child("one").signal(signal.SIGKILL)
+        await bench.until(lambda: "restarted" in bench.kinds("one"))
+        second = supervisor.child("one").record.pid
+        await bench.until(lambda: len(seen) == 3)
+    assert seen[:3] == [("backoff", first), ("starting", second), ("ready", second)]
+
+
+async def test_a_child_that_is_stopped_is_woken_to_end_in_order(bench: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "ends"
+    text = TELLS_ITS_END.format(file=str(file), name="one")
+    async with bench.running([bench.spec("one", text, bench.says_up("one"))]) as supervisor:  # type: ignore[arg-type]
+        supervisor.child("one").signal(signal.SIGSTOP)
+    assert file.read_text() == "one\n"
+
+
+async def test_a_launcher_is_not_seen_once_it_has_started_the_program(bench: Bench) -> None:
+    command = (sys.executable, "-c", SLEEPER)
+    spec = ChildSpec("one", command, dict(os.environ), None, valkey.LAUNCHER)
+    async with bench.running([spec]) as supervisor:
+        record = supervisor.child("one").record
+        await bench.until(lambda: psutil.Process(record.pid).cmdline() == list(command))
+        assert find(record) is not None
+        ignored = next(
+            line
+            for line in Path(f"/proc/{record.pid}/status").read_text().splitlines()
+            if line.startswith("SigIgn")
+        )
+        assert int(ignored.split()[1], 16) >> (signal.SIGXFSZ - 1) & 1
 
 
 async def test_stages_stop_in_reverse(bench: Bench, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ async def test_an_unforeseen_fault_of_one_link_leaves_the_others_alone(
             raise ZeroDivisionError
         await send_by_http(link, *rest)
 
-    monkeypatch.setattr("fake_servers.fleet.send_by_http", fails_once)
+    monkeypatch.setattr("fake_servers.lines.send_by_http", fails_once)
     a, b = HttpStandIn(), WebSocketStandIn()
     async with a.serve() as url_a, b.serve() as url_b, running(config(url_a, url_b)) as fleet:
         await until_async(lambda: broken and broken[0].outbox.acked.size > 5, "the broken link began again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from fake_servers.fleet import PIPELINE_A
 from tests.support.fleet_harness import acked, check_ledger, config, drained, outboxes, running
 from tests.support.fleet_stand_ins import HttpStandIn
-from tests.support.http_stand_in import Told
+from tests.support.http_stand_in import Asked, Told
 from tests.support.waiting import until_async
 
 UNAVAILABLE: Final = Told(503, b'{"error":"unavailable","detail":"x"}')
@@ -91,3 +92,23 @@ async def test_connections_cut_before_the_answer_lose_nothing(transport: str) ->
         await drained(fleet)
         check_ledger(fleet, PIPELINE_A, a)
     assert max(a.arrivals.values()) > 1
+
+
+class SlowStandIn(HttpStandIn):
+    """Takes its time for each answer."""
+
+    async def answer(self, asked: Asked) -> Told:
+        await asyncio.sleep(0.15)
+        return await super().answer(asked)
+
+
+@pytest.mark.parametrize("transport", ["http1", "http2"])
+async def test_waiting_for_a_turn_is_no_failure(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a slow server would be asked again and again by those that it has not come to yet."""
+    monkeypatch.setattr("fake_servers.http.SEND_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("fake_servers.http.CONCURRENT_REQUESTS", 1)
+    a, servers = SlowStandIn(), 14  # the last one's turn comes after two seconds
+    async with a.serve() as url, running(config(url, servers=servers, transport=transport)) as fleet:
+        await until_async(lambda: len(a.held) == servers, "all servers heard")
+        assert [link.failures for link in fleet.links(PIPELINE_A)] == [0] * servers
+    assert set(a.arrivals.values()) == {1}

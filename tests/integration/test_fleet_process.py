@@ -7,6 +7,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
 import httpx2
@@ -102,6 +103,57 @@ async def test_sigterm_drains_before_the_process_ends() -> None:
     assert orjson.loads(stderr.splitlines()[-1])["event"] == "drained"
     held = [seqs.as_lists() for epochs in a.held.values() for seqs in epochs.values()]
     assert [(low, len(more)) for (low, _), *more in held] == [(0, 0), (0, 0)]
+
+
+async def test_sigterm_ends_it_in_time_whatever_hangs(tmp_path: Path) -> None:
+    """The supervisor kills after 5 s; what has no fate by then is told, and in the producers' log."""
+    a, b = HttpStandIn(), WebSocketStandIn()
+    a.always = "hang"
+    b.script.extend(["swallow"] * 10_000)
+    async with a.serve() as url_a, b.serve() as url_b:
+        settings = {"LAB_SERVERS": "20", "LAB_RATE": "10", "LAB_RUN": "r", "LAB_STATE_DIR": str(tmp_path)}
+        process = spawn(
+            environment(free_port() - 4, LAB_INGEST_URL=url_a, LAB_PIPELINE_B_URL=url_b, **settings)
+        )
+        try:
+            await until_async(lambda: a.attempts_s and len(b.held) == 20, "both pipelines hang")
+            process.send_signal(signal.SIGTERM)
+            begin_s = asyncio.get_running_loop().time()
+            code, stderr = await ended(process)
+            took_s = asyncio.get_running_loop().time() - begin_s
+        finally:
+            end(process)
+        a.release.set()
+    assert took_s < 4.5
+    assert code == 0
+    told = orjson.loads(stderr.splitlines()[-1])
+    assert told["event"] == "drain gave up, these samples have no fate"
+    (log,) = (tmp_path / "r" / "samples").iterdir()
+    lines = log.read_bytes().splitlines()
+    assert told[PIPELINE_A] == told[PIPELINE_B] == len(lines) > 0
+    assert {orjson.loads(line)["producer"] for line in lines} == set(b.held)
+
+
+async def test_a_second_sigterm_ends_it_at_once() -> None:
+    a = HttpStandIn()
+    a.always = "hang"
+    async with a.serve() as url:
+        settings = {"LAB_SERVERS": "2", "LAB_RATE": "20", "LAB_TRANSPORT": "http1", "LAB_INGEST_URL": url}
+        process = spawn(environment(free_port() - 4, **settings))
+        try:
+            await until_async(lambda: a.attempts_s, "a request that hangs")
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):  # it drains
+                await asyncio.to_thread(process.wait, 0.3)
+            process.send_signal(signal.SIGTERM)
+            begin_s = asyncio.get_running_loop().time()
+            code, _ = await ended(process)
+            took_s = asyncio.get_running_loop().time() - begin_s
+        finally:
+            end(process)
+        a.release.set()
+    assert code == 1
+    assert took_s < 1
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 from rq import Callback, Queue, Retry
 
 from metrics_core.wire import encode_batch
+from pipeline_http_redis.recovery import CLEANING_MS
 from pipeline_http_redis.rq_safe import BatchJob, JsonSerializer
 from pipeline_http_redis.store import keys
 from pipeline_http_redis.store.intake import TRIES, Intake
-from pipeline_http_redis.worker import CLEANING_MS
 from tests.integration.conftest import FreshPipelines
 from tests.support.pipelines import Pipelines, temporary_pipelines
 from tests.support.samples import a_run

@@ -73,8 +73,10 @@ class Pipelines:
             "LAB_PORT_BASE": str(self.base),
             "LAB_REDIS_URL": self.redis_url,
             "LAB_RUN": "test",
+            "LAB_STATE_DIR": str(folder),
             "LAB_LOG": "json",
             "LAB_FSYNC": "always",
+            "LAB_PRODUCER_RATE": "0",
         } | {f"LAB_{name}": text for name, text in settings.items()}
         self.token = self._settings.get("LAB_TOKEN", "")
         self.children: dict[str, Child] = {}
@@ -100,11 +102,11 @@ class Pipelines:
         for name in names:
             self.wait_ready(name)
 
-    def start_a(self, workers: int = 2, ingests: int = 1) -> None:
-        """Start all of pipeline A."""
+    def start_a(self, workers: int = 2, ingests: int = 1, **settings: str) -> None:
+        """Start all of pipeline A; `settings` are for all but the store."""
         self.start("store")
-        self.start(*(f"ingest-{n}" for n in range(1, ingests + 1)), "fanout")
-        self.start(*(f"worker-{n}" for n in range(1, workers + 1)))
+        self.start(*(f"ingest-{n}" for n in range(1, ingests + 1)), "fanout", **settings)
+        self.start(*(f"worker-{n}" for n in range(1, workers + 1)), **settings)
 
     def _command(self, name: str) -> list[str]:
         role = name.partition("-")[0]
@@ -160,6 +162,12 @@ class Pipelines:
                 return json.load(reply)
         except (urllib.error.URLError, OSError, ValueError):
             return None
+
+    def ask_fleet(self, path: str, method: str = "GET") -> Any:
+        """JSON of the fleet's control."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.base + 4}{path}", method=method)
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return json.load(reply)
 
     def ledger_json(self, pipeline: str = "http_redis") -> dict[str, Any]:
         """The answer of `GET /v1/ledger`."""

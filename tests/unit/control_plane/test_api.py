@@ -57,6 +57,8 @@ async def test_the_lab_is_described(api: Api) -> None:
         "fsync": "always",
         "seed": 1,
         "transport": "twin",
+        "replay": "on",
+        "backlog_capacity": 1000,
     }
     assert lab["feed_hz"] == 4
 

@@ -10,6 +10,7 @@ import pytest
 from control_plane import testing
 from control_plane.testing import run_tests
 from metrics_core.errors import LabError
+from tests.architecture.tree import PACKAGES
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, int]], list[li
 
         monkeypatch.setattr(subprocess, "run", run)
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-        monkeypatch.delenv("LAB_TEST_COMPOSE", raising=False)
+        for switch in ("LAB_TEST_COMPOSE", "LAB_TEST_AUDIT"):
+            monkeypatch.delenv(switch, raising=False)
         return ran
 
     return replace
@@ -36,7 +38,7 @@ def test_pytest_comes_last_and_gets_its_arguments(
 ) -> None:
     ran = steps({})
     assert run_tests(("-k", "one"), tests_only=False) == 0
-    assert [command[0] for command in ran] == ["ruff", "ruff", "mypy", "pytest"]
+    assert [command[0] for command in ran] == ["ruff", "ruff", "mypy", "bandit", "pytest"]
     assert ran[-1] == ["pytest", "-k", "one"]
     assert "tests/compose is left out" in capsys.readouterr().out
 
@@ -60,6 +62,19 @@ def test_compose_is_selected_by_its_switch(
     monkeypatch.setenv("LAB_TEST_COMPOSE", "1")
     run_tests((), tests_only=True)
     assert ran == [["pytest", "-m", "compose or not compose"]]
+
+
+def test_the_dependencies_are_audited_where_ci_says_so(
+    steps: Callable[[dict[str, int]], list[list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = steps({"scripts.audit_dependencies": 1})
+    monkeypatch.setenv("LAB_TEST_AUDIT", "1")
+    assert run_tests((), tests_only=True) == 1
+    assert ran == [["scripts.audit_dependencies"], ["pytest"]]
+
+
+def test_bandit_looks_at_every_package() -> None:
+    assert set(PACKAGES) | {"lab.py", "scripts"} == set(testing.SHIPPED)
 
 
 def test_missing_libraries_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

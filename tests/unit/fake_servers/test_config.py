@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fake_servers.config import FleetConfig
@@ -49,3 +51,10 @@ def test_a_token_is_never_shown_in_an_error() -> None:
     with pytest.raises(ConfigError) as error:
         FleetConfig.from_env(Env({"LAB_TOKEN": "sécret"}))
     assert "cret" not in str(error.value)
+
+
+def test_samples_are_logged_in_the_folder_of_the_run() -> None:
+    settings = {"LAB_RUN": "r", "LAB_STATE_DIR": "/state"}
+    assert FleetConfig.from_env(Env(settings)).sample_log == Path("/state/r/samples")
+    assert FleetConfig.from_env(Env(settings | {"LAB_SAMPLE_LOG": "off"})).sample_log is None
+    assert FleetConfig.from_env(Env({"LAB_STATE_DIR": "/state"})).sample_log is None

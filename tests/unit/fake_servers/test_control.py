@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from fake_servers.config import FleetConfig
@@ -15,6 +16,11 @@ from fake_servers.fleet import PIPELINE_A, PIPELINE_B, Fleet
 from lab_runtime.env import Env
 
 CONFIG = replace(FleetConfig.from_env(Env({})), servers=3)
+
+
+def client_of(app: Starlette, *, raise_server_exceptions: bool = True) -> TestClient:
+    """A client that asks for the host that the fleet is."""
+    return TestClient(app, "http://127.0.0.1:8769", raise_server_exceptions)
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def fleet() -> Fleet:
 
 @pytest.fixture
 def client(fleet: Fleet) -> Iterator[TestClient]:
-    with TestClient(build_app(fleet, CONFIG)) as client:
+    with client_of(build_app(fleet, CONFIG)) as client:
         yield client
 
 
@@ -55,8 +61,10 @@ def test_the_list_of_servers(client: TestClient, fleet: Fleet) -> None:
         "dropped": 0,
         "replayed": 0,
         "gone": 0,
+        "resent": 0,
         "last_error": "",
     }
+    assert (web["lives"], web["faults"]) == (1, {})
     assert servers[1]["pipelines"][PIPELINE_A]["transport"] == "http2"
 
 
@@ -69,10 +77,11 @@ def test_the_ledger(client: TestClient, fleet: Fleet) -> None:
     epoch = str(fleet.producers["web-01"].history.epoch)
     assert set(pipelines) == {PIPELINE_A, PIPELINE_B}
     for fates in pipelines.values():
-        assert set(fates) == {"created", "acked", "rejected", "dropped"}
+        assert set(fates) == {"created", "acked", "rejected", "dropped", "crashed", "reasons", "resent"}
         assert fates["created"]["producers"]["web-01"] == {epoch: [[0, 3]]}
         assert fates["acked"]["producers"]["db-01"] == {epoch: [[0, 3]]}
-        assert fates["rejected"] == fates["dropped"] == {"producers": {}}
+        assert fates["rejected"] == fates["dropped"] == fates["crashed"] == {"producers": {}}
+        assert (fates["reasons"], fates["resent"]) == ({}, 0)
 
 
 def test_a_drain_of_a_settled_fleet_is_quick(client: TestClient) -> None:
@@ -133,7 +142,7 @@ def test_errors_are_json(client: TestClient, method: str, path: str, status: int
 @pytest.mark.parametrize("path", ["/api/servers", "/api/servers/web-01", "/api/ledger"])
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic c2VjcmV0", "secret"])
 def test_a_token_guards_the_api(fleet: Fleet, path: str, authorization: str | None) -> None:
-    with TestClient(build_app(fleet, replace(CONFIG, token="secret"))) as client:
+    with client_of(build_app(fleet, replace(CONFIG, token="secret"))) as client:
         answer = client.get(path, headers={"authorization": authorization} if authorization else {})
         assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized")
         assert "secret" not in answer.text
@@ -142,7 +151,7 @@ def test_a_token_guards_the_api(fleet: Fleet, path: str, authorization: str | No
 
 
 def test_no_drain_without_the_token(fleet: Fleet) -> None:
-    with TestClient(build_app(fleet, replace(CONFIG, token="secret"))) as client:
+    with client_of(build_app(fleet, replace(CONFIG, token="secret"))) as client:
         assert client.post("/api/drain").status_code == 401
         assert client.get("/api/servers", headers={"authorization": "Bearer secret"}).json()["servers"][0][
             "status"
@@ -150,7 +159,7 @@ def test_no_drain_without_the_token(fleet: Fleet) -> None:
 
 
 def test_probes_need_no_token(fleet: Fleet) -> None:
-    with TestClient(build_app(fleet, replace(CONFIG, token="secret"))) as client:
+    with client_of(build_app(fleet, replace(CONFIG, token="secret"))) as client:
         assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [
             200,
             200,
@@ -168,6 +177,6 @@ def test_no_foreign_page_can_drain_the_fleet(client: TestClient, origin: str | N
 
 def test_a_fault_of_ours_is_json_too(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet, "ledger", lambda: 1 / 0)
-    with TestClient(build_app(fleet, CONFIG), raise_server_exceptions=False) as client:
+    with client_of(build_app(fleet, CONFIG), raise_server_exceptions=False) as client:
         answer = client.get("/api/ledger")
     assert (answer.status_code, answer.json()) == (500, {"error": "internal", "detail": "ZeroDivisionError"})

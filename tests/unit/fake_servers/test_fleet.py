@@ -85,7 +85,13 @@ def test_the_ledger_tells_the_fate_of_every_identity() -> None:
         fate: format_ledger(identities).get("web-01", {}).get(epoch)
         for fate, identities in fleet.ledger()[PIPELINE_A].items()
     }
-    assert told == {"created": [[0, 5]], "acked": [[2, 3]], "rejected": [[4, 4]], "dropped": [[0, 1]]}
+    assert told == {
+        "created": [[0, 5]],
+        "acked": [[2, 3]],
+        "rejected": [[4, 4]],
+        "dropped": [[0, 1]],
+        "crashed": None,
+    }
     assert "db-01" not in fleet.ledger()[PIPELINE_A]["created"]
 
 

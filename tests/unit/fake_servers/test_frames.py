@@ -33,6 +33,19 @@ def test_an_ack_counts_rejected_frames_but_does_not_ack_them() -> None:
     assert window.ack(3) == [[(0, 0)], [(2, 2)]]
 
 
+def test_copies_are_counted_and_settle_nothing() -> None:
+    window = FrameWindow()
+    for copy in (False, True, True):
+        window.sent([(0, 4)], 0.0, copy)
+    window.sent([(5, 5)], 1.0)
+    window.sent([(5, 5)], 1.0, copy=True)
+    assert window.ack(2) == [[(0, 4)]]
+    assert window.copies_acked == 5
+    assert window.reject(4) is None
+    assert window.ack(5) == [[(5, 5)]]
+    assert window.copies_acked == 10
+
+
 def test_numbers_go_on_after_an_ack() -> None:
     window = window_of(3)
     window.ack(2)
@@ -89,7 +102,7 @@ def test_every_frame_is_acked_or_rejected_once(steps: list[str], random: object)
             for parcel in window.ack(answered):
                 note(parcel, "acked")
         elif answered < sent and (frame := draw(answered, sent - 1)) not in fates:
-            note(window.reject(frame), "rejected")
+            note(window.reject(frame) or [], "rejected")
     for parcel in window.ack(sent):
         note(parcel, "acked")
     assert sorted(fates) == list(range(sent))

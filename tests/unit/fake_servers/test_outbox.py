@@ -36,6 +36,26 @@ def test_the_oldest_is_taken_first_and_only_once() -> None:
     assert (outbox.pending_n, outbox.waiting) == (0, 5)
 
 
+def test_chosen_ones_are_taken_in_the_order_asked_for() -> None:
+    outbox = filled(6)
+    assert outbox.oldest_pending(4) == [0, 1, 2, 3]
+    assert outbox.oldest_pending(100) == [0, 1, 2, 3, 4, 5]
+    assert outbox.take_these([5, 1, 9, 1000]) == [(5, 5), (1, 1)]
+    assert (outbox.pending_n, outbox.waiting) == (4, 6)
+    assert outbox.take_these([1, 5]) == []
+    outbox.give_back([(5, 5)])
+    outbox.ack([(1, 1)])
+    assert outbox.take(10) == [(0, 0), (2, 5)]
+
+
+def test_what_has_no_fate_dies_with_its_producer() -> None:
+    outbox = filled(7, capacity=5)
+    outbox.ack(outbox.take(1))
+    outbox.reject(outbox.take(1))
+    outbox.take(1)
+    assert outbox.crashed.as_lists() == [[4, 6]]  # in flight or pending; 0 and 1 were dropped
+
+
 def test_what_failed_is_sent_again_before_the_rest() -> None:
     outbox = filled(6)
     first, second = outbox.take(2), outbox.take(2)
@@ -205,6 +225,14 @@ class OutboxMachine(RuleBasedStateMachine):
             assert min(members(parcel)) >= self.outbox.oldest
             self.flights.append(parcel)
 
+    @rule(seqs=st.lists(st.integers(0, 30), unique=True, max_size=6))
+    def send_these(self, seqs: list[int]) -> None:
+        parcel = self.outbox.take_these(seqs)
+        assert members(parcel) <= set(seqs)
+        assert members(parcel).isdisjoint(set().union(*map(members, self.flights)))
+        if parcel:
+            self.flights.append(parcel)
+
     @precondition(lambda self: self.flights)
     @rule(outcome=st.sampled_from(["acked", "rejected", "again", "lost answer"]))
     def answer(self, outcome: str) -> None:
@@ -236,6 +264,8 @@ class OutboxMachine(RuleBasedStateMachine):
         for fate in ("acked", "rejected", "dropped"):
             expected = {seq for seq, known in enumerate(self.fates) if known == fate}
             assert members(getattr(self.outbox, fate)) == expected
+        waiting = {seq for seq, known in enumerate(self.fates) if known == "waiting"}
+        assert members(self.outbox.crashed) == waiting
         assert self.outbox.waiting == self.fates.count("waiting") <= self.capacity
         assert 0 <= self.outbox.pending_n <= self.capacity
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from fake_servers.history import History
+from fake_servers.link import Link, PipelineState
 from fake_servers.producer import Producer
+from fake_servers.sample_log import SampleLog
 from fake_servers.signals import Reading
 
 START_US = 1_000_000_000
@@ -48,10 +51,15 @@ class Times:
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, stalls: dict[int, float], sleeps: int, interval_s: float = 1.0
+    monkeypatch: pytest.MonkeyPatch,
+    stalls: dict[int, float],
+    sleeps: int,
+    interval_s: float = 1.0,
+    status: str = "starting",
 ) -> tuple[Producer, Times]:
     clock, source = Clock(stalls, sleeps), Times()
     producer = Producer("web-01", "web", source, History("web-01", 17, 1000), {})
+    producer.status = status
 
     async def schedule() -> None:
         monkeypatch.setattr("fake_servers.producer.time.monotonic", clock.monotonic)
@@ -81,6 +89,44 @@ def test_readings_are_due_at_fixed_times(monkeypatch: pytest.MonkeyPatch) -> Non
     assert producer.status == "sampling"
 
 
+def test_a_sample_is_logged_before_it_is_offered(tmp_path: Path) -> None:
+    log, seen = SampleLog(tmp_path, 17), list[tuple[int, int]]()
+    history = History("web-01", 17, 1000)
+
+    class Watched(Link):
+        def offer(self) -> None:
+            seen.append((log.written, self.history.next_seq))
+            super().offer()
+
+    link = Watched(PipelineState("websocket"), "websocket", history, 1, 1000, confirm=False)
+    producer = Producer("web-01", "web", Times(), history, {"websocket": link}, log=log)
+    for at_s in range(3):
+        producer.take(float(at_s), START_US)
+    log.close()
+    assert seen == [(1, 1), (2, 2), (3, 3)]
+    (file,) = tmp_path.iterdir()
+    assert b"\n".join([link.encode([(seq, seq)]) for seq in range(3)]) + b"\n" == file.read_bytes()
+
+
+def test_a_producer_dies_over_a_reading() -> None:
+    history, source = History("web-01", 17, 1000), Times()
+    link = Link(PipelineState("websocket"), "websocket", history, 1, 1000, confirm=False)
+    producer = Producer("web-01", "web", source, history, {"websocket": link})
+    producer.take(4.0, START_US)
+    link.outbox.ack(link.outbox.take(1))
+    producer.status = "sampling"
+    producer.die()
+    assert source.read_at_s == [4.0, 4.0]  # time does not go back
+    assert link.last_words == link.encode([(1, 1)])
+    assert (producer.status, link.next_parcel()) == ("crashed", None)
+    producer.begin_life(History("web-01", 18, 1000))
+    assert producer.status == "starting"
+    assert (producer.lives, producer.created_before, link.history.epoch) == (2, 2, 18)
+    producer.status = "stopped"
+    producer.die()
+    assert (link.last_words, producer.history.next_seq) == (b"", 0)
+
+
 def test_small_delays_do_not_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     producer, _ = run(monkeypatch, dict.fromkeys(range(200), 0.004), 200)
     assert stamps(producer)[-1] == pytest.approx(199.504, abs=1e-5)
@@ -106,3 +152,8 @@ def test_after_a_long_stop_no_readings_are_made_up(monkeypatch: pytest.MonkeyPat
     assert source.read_at_s == [0.0, 3601.0, 3602.0, 3603.0]
     assert stamps(producer) == pytest.approx([0.5, 3601.5, 3602.5, 3603.5], abs=1e-5)
     assert producer.history.next_seq == 4  # numbers have no gap
+
+
+def test_a_dead_producer_takes_no_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    producer, _ = run(monkeypatch, {}, 4, status="crashed")
+    assert (producer.history.next_seq, producer.skipped) == (0, 4)

@@ -94,3 +94,22 @@ def test_redis_must_be_named() -> None:
 def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_SERVERS", "7")
     assert Env().integer("LAB_SERVERS") == 7
+
+
+def test_a_token_fits_a_header() -> None:
+    assert Env({"LAB_TOKEN": "open sesame"}).token() == "open sesame"
+    for text in ("pässword", "two\nlines"):
+        with pytest.raises(ConfigError, match="LAB_TOKEN: expected printable ASCII"):
+            Env({"LAB_TOKEN": text}).token()
+
+
+def test_host_names() -> None:
+    assert Env({}).hostnames() == ()
+    assert Env({"LAB_HOSTNAMES": "a, pipeline_b ,lab.example,"}).hostnames() == (
+        "a",
+        "pipeline_b",
+        "lab.example",
+    )
+    for text in ("a:8765", "http://a", "a b", "*", "-a", "ä", "[::1]", "a" * 300):
+        with pytest.raises(ConfigError, match=r"LAB_HOSTNAMES=.*: expected host names"):
+            Env({"LAB_HOSTNAMES": text}).hostnames()

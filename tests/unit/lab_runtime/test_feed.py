@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any, cast
 
 import orjson
@@ -13,6 +14,7 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.http11 import Request, Response
 
 from lab_runtime.feed import CUT_AFTER_S, Answer, Fanout, HttpRoutes, json_answer, text_answer
+from lab_runtime.guards import Guards
 from tests.support.virtual_time import run_virtually, settle
 
 
@@ -25,7 +27,11 @@ class FakeConnection:
         self.room.set()
         self.aborts = 0
         self.closed = asyncio.Event()
-        self.transport = self
+        self.transport = self.protocol = self
+        self.max_message_size = 2**22
+        self.options: dict[tuple[int, int], int | bytes] = {}
+        self.said = b""
+        self.closed_with = 0
 
     async def send(self, message: bytes, *, text: bool) -> None:
         assert text
@@ -38,8 +44,25 @@ class FakeConnection:
         self.aborts += 1
         self.closed.set()
 
-    async def wait_closed(self) -> None:
+    async def recv(self, *, decode: bool) -> bytes:
+        assert not decode
         await self.closed.wait()
+        if self.said:
+            return self.said
+        raise ConnectionClosedOK(None, None)
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closed_with = code
+
+    def get_extra_info(self, name: str) -> FakeConnection:
+        assert name == "socket"
+        return self
+
+    def fileno(self) -> int:
+        return 7
+
+    def setsockopt(self, level: int, option: int, size: int | bytes) -> None:
+        self.options[level, option] = size
 
     def get_write_buffer_size(self) -> int:
         return 32_768
@@ -124,6 +147,30 @@ def test_a_subscriber_that_takes_nothing_is_cut() -> None:
     run_virtually(main())
 
 
+def test_a_subscriber_that_says_something_is_sent_away() -> None:
+    async def main() -> None:
+        fanout = Fanout()
+        connection, task = subscribe(fanout)
+        await settle()
+        connection.said = b"hello"
+        connection.closed.set()
+        await task
+        assert (connection.closed_with, fanout.subscribers) == (1008, 0)
+
+    run_virtually(main())
+
+
+def test_what_is_held_for_a_subscriber_is_bounded() -> None:
+    async def main() -> None:
+        connection, task = subscribe(Fanout())
+        await settle()
+        assert connection.max_message_size <= 1024
+        assert connection.options[socket.SOL_SOCKET, socket.SO_SNDBUF] == 2**17
+        task.cancel()
+
+    run_virtually(main())
+
+
 def test_a_subscriber_that_leaves_is_forgotten_at_once() -> None:
     """Not with the next snapshot: while nobody is connected there is none, and a process that stops waits for all."""
 
@@ -166,9 +213,12 @@ async def _text() -> Answer:
 
 def ask(path: str, token: str = "", **headers: str) -> Response | None:
     routes = HttpRoutes(
-        frozenset({"/v1/feed"}), {"/hello": _hello, "/open": _text}, token, guarded=frozenset({"/hello"})
+        frozenset({"/v1/feed"}),
+        {"/hello": _hello, "/open": _text},
+        Guards(token=token),
+        guarded=frozenset({"/hello"}),
     )
-    request = Request(path, Headers(**headers))
+    request = Request(path, Headers(Host="127.0.0.1:8767", **headers))
     found: Any = run_virtually(routes(cast(ServerConnection, None), request))
     return cast(Response | None, found)
 

@@ -17,6 +17,7 @@ from metrics_core.errors import LabError, Refused, RemoteFault
         (errors.UnsupportedMedia, "unsupported_media_type", 415, None),
         (errors.Unauthorized, "unauthorized", 401, None),
         (errors.BacklogFull, "backlog_full", 429, 1),
+        (errors.RateLimited, "rate_limited", 429, 1),
         (errors.LimitReached, "limit_reached", 429, 10),
         (errors.Unavailable, "unavailable", 503, 1),
     ],

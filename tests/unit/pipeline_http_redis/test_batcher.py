@@ -13,7 +13,15 @@ from metrics_core.errors import BacklogFull, Unavailable
 from metrics_core.sink import Batch
 from metrics_core.wire import decode_group, encode_batch
 from pipeline_http_redis import batcher as module
-from pipeline_http_redis.batcher import FULL_RECHECK_S, MAX_PAUSE_S, PAUSE_PER_JOB_S, Batcher, pause_s
+from pipeline_http_redis.batcher import (
+    FULL_RECHECK_S,
+    MAX_PAUSE_S,
+    MEMORY_KEPT_FREE,
+    MEMORY_PER_BYTE,
+    PAUSE_PER_JOB_S,
+    Batcher,
+    pause_s,
+)
 from pipeline_http_redis.store.intake import Intake
 from tests.support.samples import NOW_US, a_run, a_sample
 from tests.support.virtual_time import run_virtually, settle
@@ -258,5 +266,62 @@ def test_ten_thousand_samples_in_one_batch_are_one_commit() -> None:
         samples = a_run("web-01", 1, range(10_000))
         await batcher.accept(Batch(encode_batch(samples), samples))
         assert [len(group) for group in intake.committed] == [10_000]
+
+    run(scenario)
+
+
+def test_redis_is_never_given_the_memory_that_the_workers_need() -> None:
+    async def scenario(batcher: Batcher, intake: FakeIntake) -> None:
+        size = len(batch_of(0).body)
+        most = 1_000 * size
+        batcher.note_memory(round(most * (1 - MEMORY_KEPT_FREE)) - 2 * MEMORY_PER_BYTE * size - 1, most)
+        await batcher.accept(batch_of(0))
+        await batcher.accept(batch_of(1))
+        with pytest.raises(BacklogFull, match="Redis has nearly all the memory that it may have"):
+            await batcher.accept(batch_of(2))
+        batcher.note_memory(most // 2, most)
+        await batcher.accept(batch_of(3))
+        batcher.note_memory(most, 0)  # no limit
+        await batcher.accept(batch_of(4))
+        assert intake.committed == [[0], [1], [3], [4]], "the refused batch left no trace"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "failure, detail",
+    [
+        (redis.ConnectionError("away"), "Redis does not answer"),
+        (
+            redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'"),
+            "Redis takes no writes",
+        ),
+        (redis.ResponseError("MISCONF Errors writing to the AOF file"), "Redis takes no writes"),
+    ],
+)
+def test_the_answer_says_whether_redis_is_away_or_full(failure: Exception, detail: str) -> None:
+    async def scenario(batcher: Batcher, intake: FakeIntake) -> None:
+        intake.failure = failure
+        with pytest.raises(Unavailable, match=detail):
+            await batcher.accept(batch_of(0))
+
+    run(scenario)
+
+
+def test_giving_up_answers_everybody() -> None:
+    """What is on its way, what waits, and what comes still."""
+
+    async def scenario(batcher: Batcher, intake: FakeIntake) -> None:
+        intake.takes_s = 3600  # Redis stands still
+        pending = [send(batcher, 0)]
+        await settle()
+        pending.append(send(batcher, 1))
+        await settle()
+        batcher.give_up()
+        await asyncio.wait(pending, timeout=1)
+        assert [str(task.exception()) for task in pending] == ["unavailable: the ingest stops"] * 2
+        with pytest.raises(Unavailable):
+            await batcher.accept(batch_of(2))
+        assert batcher.waiting_batches == 0
 
     run(scenario)

@@ -1,4 +1,7 @@
-"""The ingest endpoint as an ASGI application, without a server: verdicts, headers, body limits, slow bodies."""
+"""The ingest endpoint as an ASGI application, without a server: verdicts, headers, body limits, slow bodies.
+
+Long because: every verdict is asked for through the same fake client.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ import orjson
 import pytest
 from starlette.types import Message
 
+from lab_runtime.guards import Guards
 from metrics_core.errors import BacklogFull, LimitReached, RemoteFault, Unavailable
 from metrics_core.limits import MAX_BATCH_BYTES
+from metrics_core.rate_limit import RateLimit
 from metrics_core.sink import Batch
 from metrics_core.wire import encode_batch
 from pipeline_http_redis.bodies import BODY_TIMEOUT_S, DRAIN_BYTES
@@ -20,6 +25,7 @@ from tests.support.reply import Reply
 from tests.support.samples import a_run, a_sample
 from tests.support.virtual_time import run_virtually
 
+HOST = (b"host", b"127.0.0.1:8766")
 JSON = [(b"content-type", b"application/json")]
 BODY = encode_batch([a_sample()])
 
@@ -67,7 +73,7 @@ class Client:
 
 
 def endpoint_of(sink: FakeSink | None = None, token: str = "") -> IngestEndpoint:
-    return IngestEndpoint(sink or FakeSink(), token, Counts())
+    return IngestEndpoint(sink or FakeSink(), Guards(token=token), Counts())
 
 
 def post(
@@ -79,8 +85,8 @@ def post(
     client, counts = Client(parts), Counts()
 
     async def main() -> None:
-        endpoint = IngestEndpoint(sink or FakeSink(), token, counts)
-        await endpoint({"type": "http", "headers": headers}, client.receive, client.send)
+        endpoint = IngestEndpoint(sink or FakeSink(), Guards(token=token), counts)
+        await endpoint({"type": "http", "headers": [HOST, *headers]}, client.receive, client.send)
 
     run_virtually(main())
     assert client.reply.complete
@@ -157,6 +163,82 @@ def test_a_token_comes_before_everything_else() -> None:
     assert post(headers=[*JSON, (b"authorization", b"Bearer \xff")], token="secret")[0].status == 401
 
 
+@pytest.mark.parametrize(
+    "headers, status, error",
+    [
+        ([(b"host", b"evil.example")], 421, "misdirected"),
+        ([HOST, (b"host", b"evil.example")], 421, "misdirected"),
+        ([(b"host", b"")], 421, "misdirected"),
+        ([HOST, (b"origin", b"null")], 403, "forbidden"),
+        (
+            [HOST, (b"origin", b"http://127.0.0.1:8765"), (b"origin", b"http://evil.example")],
+            403,
+            "forbidden",
+        ),
+        ([HOST, (b"origin", b"http://127.0.0.1:8765")], 401, "unauthorized"),
+    ],
+)
+def test_foreign_hosts_and_origins_come_before_the_token(
+    headers: list[tuple[bytes, bytes]], status: int, error: str
+) -> None:
+    sink = FakeSink()
+    client, counts = Client([BODY]), Counts()
+
+    async def main() -> None:
+        endpoint = IngestEndpoint(sink, Guards(token="secret"), counts)
+        await endpoint({"type": "http", "headers": [*headers, *JSON]}, client.receive, client.send)
+
+    run_virtually(main())
+    assert (client.reply.status, client.reply.json()["error"], sink.held) == (status, error, [])
+
+
+def test_a_request_without_a_host_is_misdirected() -> None:
+    client = Client([BODY])
+
+    async def main() -> None:
+        await endpoint_of()({"type": "http", "headers": JSON}, client.receive, client.send)
+
+    run_virtually(main())
+    assert client.reply.status == 421
+
+
+def test_a_producer_over_its_rate_is_told_how_long_to_wait() -> None:
+    sink, counts, replies = FakeSink(), Counts(), []
+
+    async def main() -> None:
+        endpoint = IngestEndpoint(sink, Guards(), counts, RateLimit(10))
+        for body in (encode_batch(a_run("a", 1, range(60))), BODY, encode_batch(a_run("a", 1, range(1)))):
+            client = Client([body])
+            await endpoint({"headers": [HOST, *JSON]}, client.receive, client.send)
+            replies.append(client.reply)
+
+    run_virtually(main())
+    assert [reply.status for reply in replies] == [202, 202, 429]
+    assert replies[2].json() == {"error": "rate_limited", "detail": "a may send 10 samples/s"}
+    assert replies[2].headers["retry-after"] == "4"
+    assert (counts.refused, counts.rejected, len(sink.held)) == (1, 0, 2)
+
+
+def test_requests_in_hand_are_bounded() -> None:
+    counts, slow, late = Counts(), [Client([BODY[:20]], complete=False) for _ in range(3)], Client([BODY])
+
+    async def main() -> None:
+        endpoint = IngestEndpoint(FakeSink(), Guards(), counts, most_in_flight=3)
+        scope = {"headers": [HOST, *JSON]}
+        waiting = [asyncio.create_task(endpoint(scope, each.receive, each.send)) for each in slow]
+        await asyncio.sleep(0)
+        assert endpoint.in_flight == 3
+        await endpoint(scope, late.receive, late.send)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert endpoint.in_flight == 0
+
+    run_virtually(main())
+    assert (late.reply.status, late.reply.json()["error"]) == (429, "backlog_full")
+    assert (late.reply.headers["retry-after"], counts.refused) == ("1", 1)
+
+
 def test_the_largest_body_fits_and_a_byte_more_does_not() -> None:
     fits = b" " * (MAX_BATCH_BYTES - len(BODY)) + BODY
     half = MAX_BATCH_BYTES // 2
@@ -181,7 +263,7 @@ def test_a_client_that_leaves_gets_nothing_and_leaves_no_trace() -> None:
     sink, client, counts = FakeSink(), Client([BODY[:20]], complete=False, leaves=True), Counts()
 
     async def main() -> None:
-        await IngestEndpoint(sink, "", counts)({"headers": JSON}, client.receive, client.send)
+        await IngestEndpoint(sink, Guards(), counts)({"headers": [HOST, *JSON]}, client.receive, client.send)
 
     run_virtually(main())
     assert (client.reply.status, sink.held, counts.rejected) == (0, [], 0)
@@ -214,7 +296,7 @@ def with_sweeps(work: Callable[[IngestEndpoint], Awaitable[Any]]) -> float:
 
 def test_a_body_that_does_not_end_is_cut() -> None:
     client = Client([BODY[:20]], complete=False)
-    took_s = with_sweeps(lambda endpoint: endpoint({"headers": JSON}, client.receive, client.send))
+    took_s = with_sweeps(lambda endpoint: endpoint({"headers": [HOST, *JSON]}, client.receive, client.send))
     assert (client.reply.status, client.reply.json()["error"]) == (408, "timeout")
     assert BODY_TIMEOUT_S <= took_s <= BODY_TIMEOUT_S + 0.5
 
@@ -224,11 +306,11 @@ def test_a_cut_body_leaves_its_task_usable() -> None:
 
     async def work(endpoint: IngestEndpoint) -> None:
         slow, good = Client([BODY[:20]], complete=False), Client([BODY])
-        await endpoint({"headers": JSON}, slow.receive, slow.send)
+        await endpoint({"headers": [HOST, *JSON]}, slow.receive, slow.send)
         task = asyncio.current_task()
         assert task is not None
         assert task.cancelling() == 0
-        await endpoint({"headers": JSON}, good.receive, good.send)
+        await endpoint({"headers": [HOST, *JSON]}, good.receive, good.send)
         assert (slow.reply.status, good.reply.status) == (408, 202)
 
     with_sweeps(work)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 import redis
 
+from lab_runtime.guards import Guards
 from metrics_core.histogram import Histogram
 from metrics_core.snapshot import ProcessView
 from pipeline_http_redis.batcher import Batcher
@@ -23,8 +24,11 @@ CONFIG = Config(
     redis_url="unix:///nowhere",
     backlog_capacity=10,
     feed_hz=4,
-    token="",
-    origins=(),
+    max_in_flight=10,
+    max_connections=10,
+    producer_rate=0,
+    guards=Guards(),
+    tls=None,
 )
 Told = list[tuple[dict[str, int], list[tuple[int, int]]]]
 

@@ -12,7 +12,8 @@ from pipeline_websocket.config import Config
 def test_defaults() -> None:
     config = Config.from_env(Env({}), "pipeline_b")
     assert (config.host, config.port, config.ring_capacity, config.feed_hz) == ("127.0.0.1", 8768, 512, 4)
-    assert "http://localhost:8765" in config.origins
+    assert (config.max_connections, config.producer_rate, config.tls) == (12_000, 20_000, None)
+    assert config.guards.origin_is_ours("http://localhost:8765", "localhost:8768")
 
 
 def test_a_bad_value_is_refused() -> None:

@@ -1,4 +1,7 @@
-"""A producer's connection on a virtual clock: when acks go out, what is rejected, what a resume is told."""
+"""A producer's connection on a virtual clock: when acks go out, what is rejected, what a resume is told.
+
+Long because: every verdict is asked for through the same fake client.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from websockets.exceptions import ConnectionClosedOK
 
 from metrics_core.errors import LimitReached, RemoteFault
 from metrics_core.intervals import IntervalSet
+from metrics_core.rate_limit import RateLimit
 from metrics_core.sink import Batch
 from metrics_core.wire import BatchDecoder, encode_batch
 from pipeline_websocket import ingest as module
@@ -86,10 +90,18 @@ class FakeAggregator:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[FakeConnection, FakeAggregator, Counts]]:
+async def connected(
+    limit: RateLimit | None = None,
+) -> AsyncIterator[tuple[FakeConnection, FakeAggregator, Counts]]:
     connection, aggregator, counts = FakeConnection(), FakeAggregator(), Counts()
     producer = ProducerConnection(
-        cast(ServerConnection, connection), aggregator, aggregator, BatchDecoder(), counts, lambda: NOW_US
+        cast(ServerConnection, connection),
+        aggregator,
+        aggregator,
+        BatchDecoder(),
+        counts,
+        lambda: NOW_US,
+        limit,
     )
     task = asyncio.create_task(producer.serve())
     await asyncio.sleep(1)  # the loop's clock starts at 0, a machine's does not
@@ -121,6 +133,24 @@ def run(scenario: Scenario) -> None:
 
 
 ONE = encode_batch([a_sample(sampled_at_us=NOW_US - 2_000)])
+
+
+def test_a_producer_over_its_rate_is_refused_in_the_words_of_pipeline_a() -> None:
+    async def main() -> None:
+        async with connected(RateLimit(10)) as (connection, aggregator, counts):
+            connection.send(encode_batch(a_run("a", 1, range(60))), encode_batch([a_sample()]))
+            connection.send(encode_batch(a_run("a", 1, range(1))))
+            await settle()
+            rejects = [answer for answer in connection.answers if answer["type"] == "reject"]
+            fault = {"error": "rate_limited", "detail": "a may send 10 samples/s"}
+            assert rejects == [{"type": "reject", "frame": 2, **fault}]
+            assert (counts.refused, counts.rejected, len(aggregator.batches)) == (1, 0, 2)
+            await asyncio.sleep(4)
+            connection.send(encode_batch(a_run("a", 1, range(1))))
+            await settle()
+            assert len(aggregator.batches) == 3
+
+    run_virtually(main())
 
 
 def test_an_idle_producer_is_answered_at_once() -> None:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from lab_runtime.guards import Guards
 from load_tests.crossovers import http_memory
 from load_tests.crossovers.http_memory import CountingMemory, CountingSink
 from metrics_core.errors import LimitReached
@@ -63,8 +64,10 @@ def test_the_memory_behind_http_counts_and_answers_like_pipeline_b() -> None:
                 port=0,
                 ring_capacity=8,
                 feed_hz=4,
-                token="",
-                origins=(),
+                max_connections=10,
+                producer_rate=0,
+                guards=Guards(),
+                tls=None,
             )
         )
         await memory.sink.accept(BATCH)
