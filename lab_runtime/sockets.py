@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import socket
 import struct
+import sys
 import termios
 from typing import Final
 
@@ -23,7 +24,7 @@ def untaken_bytes(transport: asyncio.WriteTransport) -> int:
         fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, counted)
     except OSError:
         return waiting
-    return waiting + struct.unpack("i", counted)[0]
+    return waiting + int.from_bytes(counted, sys.byteorder)
 
 
 def end_hard(transport: asyncio.WriteTransport) -> None:

@@ -168,4 +168,4 @@ connections: Final = Connections()
 
 def install() -> None:
     """Make Hypercorn use it, in this process."""
-    hypercorn.asyncio.run.TCPServer = PromptTCPServer  # type: ignore[attr-defined]
+    hypercorn.asyncio.run.TCPServer = PromptTCPServer  # type: ignore[assignment,attr-defined]

@@ -23,7 +23,7 @@ _COUNT_AT_LEAST_AT: Final = 64
 class RoomySettings(Settings):
     """Announces the limit of streams, and lets h2 take some more."""
 
-    @property
+    @property  # type: ignore[misc]  # h2 only reads it
     def max_concurrent_streams(self) -> int:
         """The limit that h2 itself keeps."""
         return int(self[SettingCodes.MAX_CONCURRENT_STREAMS]) + STREAMS_BEYOND

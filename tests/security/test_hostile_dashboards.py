@@ -31,7 +31,10 @@ SILENT: Final = 5
 HZ: Final = 20
 PERIOD_MS: Final = 1_000 / HZ
 PRODUCERS: Final = 1_000
-FRAMES: Final = 60
+FRAMES: Final = 40
+CUT_WITHIN_S: Final = 6.0
+"""5 s from the moment that what the kernel takes is full."""
+
 IDLE: Final = int(os.environ.get("LAB_TEST_WEBSOCKETS") or 2_000)
 MOST_BYTES_PER_IDLE: Final = 64 * 1024
 ROUNDS: Final = 5
@@ -71,32 +74,31 @@ def test_silent_dashboards_are_cut_and_harm_nobody(lab: Pipelines, pipeline: str
     """Held for each: 1 MiB at most. Cut: 5 s after it took its last byte. The others see their frames as before."""
     port = lab.fanout_port if pipeline == "http_redis" else lab.websocket_port
     server = lab["fanout" if pipeline == "http_redis" else "websocket"]
-    held = Held(lab, port)
-    cut_before = lab.metric("feed_subscribers_cut_total", port)
-    with RawWebSocket(port, "/v1/feed") as healthy, ExitStack() as stack:
-        calm = intervals_ms(healthy)
-        memory = server.rss_bytes
-        begun_s = time.monotonic()
-        for _ in range(SILENT):
-            stack.enter_context(RawWebSocket(port, "/v1/feed", receive_buffer=4_096))
-        disturbed = intervals_ms(healthy)
-        grown = server.rss_bytes - memory
+    held, said = Held(lab, port), []
+    for _ in range(ROUNDS):  # of which one must be undisturbed by whatever else this machine does
+        cut_before = lab.metric("feed_subscribers_cut_total", port)
+        with RawWebSocket(port, "/v1/feed") as healthy, ExitStack() as stack:
+            calm_ms = p99(intervals_ms(healthy))
+            memory, begun_s = server.rss_bytes, time.monotonic()
+            for _ in range(SILENT):
+                stack.enter_context(RawWebSocket(port, "/v1/feed", receive_buffer=4_096))
+            disturbed_ms = p99(intervals_ms(healthy))
+            each = (server.rss_bytes - memory) / SILENT
+            assert each < 2**20
 
-        def all_cut() -> bool:
-            healthy.receive()
-            return lab.metric("feed_subscribers_cut_total", port) == cut_before + SILENT
+            def all_cut(healthy: RawWebSocket = healthy, most: float = cut_before + SILENT) -> bool:
+                healthy.receive()
+                return lab.metric("feed_subscribers_cut_total", port) == most
 
-        until(all_cut, "all are cut", within_s=15)
-        took_s = time.monotonic() - begun_s
-    assert grown < SILENT * 2**20, f"{grown / SILENT / 1024:.0f} KiB for each"
-    assert took_s < 5 + 3, "what the kernel takes for them is gone in a second or two; from then on 5 s"
-    calm_ms, disturbed_ms = p99(calm), p99(disturbed)
-    print(
-        f"{pipeline}: p99 between frames, alone → beside {SILENT} silent: {calm_ms:.1f} → {disturbed_ms:.1f} ms"
-    )
-    print(f"{pipeline}: {grown / SILENT / 1024:.0f} KiB for each silent one, cut after {took_s:.1f} s")
-    # 20 % of the period that a healthy machine shows; on a busy one calm is no calm either
-    assert disturbed_ms <= max(1.2 * calm_ms, calm_ms + 0.5 * PERIOD_MS)
+            until(all_cut, "all are cut", within_s=15)
+            took_s = time.monotonic() - begun_s
+        said.append(f"{calm_ms:.1f} → {disturbed_ms:.1f} ms")
+        if disturbed_ms <= max(1.2 * calm_ms, calm_ms + 0.2 * PERIOD_MS) and took_s < CUT_WITHIN_S:
+            break
+    else:
+        pytest.fail(f"p99 between frames, alone → beside {SILENT} silent: {said}, cut after {took_s:.1f} s")
+    print(f"{pipeline}: p99 between frames, alone → beside {SILENT} silent: {said}")
+    print(f"{pipeline}: {each / 1024:.0f} KiB for each silent one, cut after {took_s:.1f} s")
     held.comes_back()
 
 
@@ -132,11 +134,11 @@ def answer_pings(idle: list[socket.socket]) -> None:
         for sock in idle:
             selector.register(sock, selectors.EVENT_READ)
         for key, _ in selector.select(0):
-            sock = key.fileobj
-            assert isinstance(sock, socket.socket)
-            ping = sock.recv(4_096)
+            pinged = key.fileobj
+            assert isinstance(pinged, socket.socket)
+            ping = pinged.recv(4_096)
             assert ping[:1] == b"\x89", "an idle WebSocket hears nothing but pings"
-            sock.sendall(encode_frame(ping[2:6], 0x80 | PONG))
+            pinged.sendall(encode_frame(ping[2:6], 0x80 | PONG))
 
 
 def seconds_for(port: int, name: str, batches: int) -> float:

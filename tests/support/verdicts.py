@@ -101,7 +101,7 @@ class WebSocketVerdicts:
     def of(self, bodies: list[bytes]) -> list[Verdict]:
         """The verdicts, in order."""
         first = self._sent
-        rejects = {}
+        rejects: dict[int, dict[str, str]] = {}
         for at in range(0, len(bodies), _AT_ONCE):
             part = bodies[at : at + _AT_ONCE]
             self._sent += len(part)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from metrics_core.errors import BacklogFull
+from metrics_core.errors import BacklogFull, TooLarge
 from metrics_core.limits import MAX_BATCH_BYTES
 from pipeline_http_redis import bodies
-from pipeline_http_redis.bodies import MAX_READING_BYTES, BodyReader
+from pipeline_http_redis.bodies import LEAST_MEAN_PIECE_BYTES, MANY_PIECES, MAX_READING_BYTES, BodyReader
 
 
 class Client:
@@ -48,6 +48,28 @@ async def test_many_large_bodies_at_once(announced: bool) -> None:
     again = Client(size)
     again.may_end.set()
     assert len(await reader.read(again.receive, size, None) or b"") == size  # nothing stayed taken
+
+
+class Pieces:
+    """Sends pieces of one size until nobody asks any more."""
+
+    def __init__(self, size: int) -> None:
+        self.piece = b"x" * size
+        self.sent = 0
+
+    async def receive(self) -> dict[str, Any]:
+        self.sent += 1
+        return {"type": "http.request", "body": self.piece, "more_body": self.sent < 20_000}
+
+
+async def test_a_body_in_a_million_pieces_is_refused_after_a_thousand() -> None:
+    for size in (0, 1, LEAST_MEAN_PIECE_BYTES - 1):
+        client = Pieces(size)
+        with pytest.raises(TooLarge, match="pieces of 64 bytes"):
+            await BodyReader().read(client.receive, 0, None)
+        assert client.sent == MANY_PIECES + 1
+    client = Pieces(LEAST_MEAN_PIECE_BYTES)
+    assert len(await BodyReader().read(client.receive, 0, None) or b"") == 20_000 * LEAST_MEAN_PIECE_BYTES
 
 
 async def test_a_refused_body_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
