@@ -18,6 +18,7 @@ KEPT: Final = 1_000
 
 KINDS: Final = (
     "ready", "crashed", "restarted", "warning", "stopping", "stopped", "fault", "fault_over", "recovered",
+    "control", "marker",
 )  # fmt: skip
 
 
@@ -28,7 +29,7 @@ class Event(Struct, frozen=True):
         id: Counts from 1 within the run.
         at_us: When, µs since 1970.
         kind: One of `KINDS`.
-        process: Its name; `lab` for the whole; of a fault, what it acts on.
+        process: Its name; `lab` for the whole; of a fault or a control, what it acts on.
         text: The same for people.
     """
 

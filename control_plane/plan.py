@@ -17,6 +17,7 @@ from control_plane.tls import make_certificates
 from lab_runtime import valkey
 
 STORE = "redis"
+WORKER = "worker"
 FAULTS_SOCKET = "faults.sock"
 
 
@@ -96,9 +97,8 @@ def make_plan(settings: Settings) -> Plan:
         command = (sys.executable, "-m", module, *arguments)
         return ChildSpec(name, command, settings.child_environ(name, redis_url), probe)
 
-    workers = [f"worker-{i}" for i in range(1, settings.workers + 1)]
     pipelines = (
-        *(child(name, "pipeline_http_redis", None, "worker") for name in workers),
+        *(worker_spec(settings, redis_url, number) for number in range(1, settings.workers + 1)),
         *(
             child(name, "pipeline_http_redis", 1, "ingest")
             for name in numbered("ingest", settings.ingest_processes)
@@ -111,6 +111,13 @@ def make_plan(settings: Settings) -> Plan:
     stages = tuple(stage for stage in (store_stage, pipelines, fleet) if stage)
     redis_socket = None if settings.redis_url else socket
     return Plan(stages, redis_url, socket.with_name(FAULTS_SOCKET), redis_socket, private_dir)
+
+
+def worker_spec(settings: Settings, redis_url: str, number: int) -> ChildSpec:
+    """One RQ worker of pipeline A; it serves no port, and is ready when it runs."""
+    name = f"{WORKER}-{number}"
+    command = (sys.executable, "-m", "pipeline_http_redis", "worker")
+    return ChildSpec(name, command, settings.child_environ(name, redis_url))
 
 
 def _store(settings: Settings, socket: Path) -> ChildSpec:

@@ -144,17 +144,17 @@ def _supervise(
         faults_socket=str(plan.faults_socket),
     )
     stages = [[Child(spec, settings.run_dir) for spec in stage] for stage in plan.stages]
-    children = [child for stage in stages for child in stage]
 
     def write() -> None:
-        record.processes = [child.record for child in children if child.record.pid]
+        record.processes = [child.record for child in supervisor.children if child.record.pid]
         try:
             write_record(settings.state_dir, record)
         except OSError as error:
             events.add("warning", "lab", f"{settings.state_dir}/current cannot be written: {error.strerror}")
 
+    supervisor = Supervisor(stages, events, prober, write)
     write()
-    return Supervisor(stages, events, prober, write), record
+    return supervisor, record
 
 
 def _raise_single(failures: BaseExceptionGroup[BaseException]) -> NoReturn:

@@ -3,6 +3,7 @@
 Theory: one task per child (`_keep`) owns it from first start to last end, so every state change of a child happens in
 one place. A crash is an event, never an error: the child is started again after a growing pause, however often. Only
 before the lab is up do repeated failures end it, because then the cause is most likely a setting.
+Children can be added and taken away while the lab runs (`add`, `remove`).
 Invariants: no child outlives `stop()`; `current` names every child before the next one is started.
 """
 
@@ -60,6 +61,8 @@ class Supervisor:
         self._failure: StartFailed | None = None
         self._changed = anyio.Event()
         self._hurried: dict[str, anyio.Event] = {}
+        self._leaving: set[str] = set()
+        self._group: anyio.abc.TaskGroup | None = None
         self.watchers: list[Callable[[Child], None]] = []
         """Called with a child at every change of its state, also right after it was spawned."""
 
@@ -78,6 +81,7 @@ class Supervisor:
         Raises:
             StartFailed: A child did not get ready.
         """
+        self._group = group
         group.start_soon(self._trim_logs)
         for stage in self.stages:
             for child in stage:
@@ -96,6 +100,38 @@ class Supervisor:
         For crashes that are no fault of its own, and for when their cause has gone.
         """
         self._hurried.setdefault(name, anyio.Event()).set()
+
+    async def add(self, child: Child, before: str) -> None:
+        """Keep one more child; returns when it is ready.
+
+        Args:
+            child: Started as all are, and stopped with the stage that it joins.
+            before: The child that it stands before, in the same stage.
+
+        Raises:
+            StartFailed: It is not ready after `START_WITHIN_S`, or the lab stops.
+        """
+        assert self._group is not None, "not started"
+        stage = next(stage for stage in self.stages if any(other.name == before for other in stage))
+        stage.insert([other.name for other in stage].index(before), child)
+        self._group.start_soon(self._keep, child)
+        with anyio.move_on_after(START_WITHIN_S):
+            while child.record.state != "ready" and not self._ends(child):
+                await self._changed.wait()
+        if child.record.state != "ready":
+            raise self._failed(child, f"is not ready after {START_WITHIN_S:g} s")
+
+    async def remove(self, name: str) -> None:
+        """Stop a child and keep it no longer; returns when it has ended."""
+        child = self.child(name)
+        self._leaving.add(name)
+        self.hurry(name)  # it may be waiting to be started again
+        await child.stop()
+        while child in self.children:
+            await self._changed.wait()
+
+    def _ends(self, child: Child) -> bool:
+        return self._stopping.is_set() or child.name in self._leaving
 
     async def stop(self) -> None:
         """Stop all in reverse; returns when all have ended. A second call does nothing more."""
@@ -117,7 +153,7 @@ class Supervisor:
 
     async def _run(self, child: Child) -> None:
         pause_s, failures, crashed_at = FIRST_PAUSE_S, 0, 0.0
-        while not self._stopping.is_set():
+        while not self._ends(child):
             begun = time.monotonic()
             try:
                 await child.spawn()
@@ -127,7 +163,7 @@ class Supervisor:
             else:
                 self._set(child, "starting")
                 code = await self._watch(child, crashed_at)
-            if self._stopping.is_set():
+            if self._ends(child):
                 break
             was_ready = child.record.state == "ready"
             failures = 0 if was_ready else failures + 1
@@ -145,7 +181,16 @@ class Supervisor:
             self._events.add("crashed", child.name, text)
             await self._pause(pause_s, hurried)
             pause_s = FIRST_PAUSE_S if hurried.is_set() else min(2 * pause_s, LONGEST_PAUSE_S)
+        if child.name in self._leaving:
+            self._forget(child)
         self._set(child, "stopped")
+
+    def _forget(self, child: Child) -> None:
+        for stage in self.stages:
+            if child in stage:
+                stage.remove(child)
+        self._leaving.discard(child.name)
+        self._hurried.pop(child.name, None)
 
     async def _pause(self, seconds: float, hurried: anyio.Event) -> None:
         """Until the time is up, the lab stops, or the child is hurried."""
@@ -162,7 +207,7 @@ class Supervisor:
 
     async def _watch(self, child: Child, crashed_at: float) -> int:
         """See a running child get ready, and wait for its end."""
-        if self._stopping.is_set():  # asked for while the child was being started
+        if self._ends(child):  # asked for while the child was being started
             await child.stop()
         async with anyio.create_task_group() as group:
             group.start_soon(self._announce_ready, child, time.monotonic(), crashed_at)

@@ -101,7 +101,7 @@ class LabRecovery:
         if (
             kind in _ENDS_PROCESSES
         ):  # one just signalled still says that it is ready: wait for another process
-            while not any(child.record.pid != before.pids[child.name] for child in children):
+            while not any(child.record.pid != before.pids.get(child.name) for child in children):
                 await anyio.sleep(_GLANCE_EVERY_S)
         while not all(child.record.state == "ready" for child in children):
             await anyio.sleep(_GLANCE_EVERY_S)

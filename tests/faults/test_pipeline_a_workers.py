@@ -4,43 +4,21 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from random import Random
 
 import psutil
 import pytest
-import redis
 
 from pipeline_http_redis.store import keys
 from tests.support.account import check_account, wait_for_samples
-from tests.support.jobs import popped, running
+from tests.support.jobs import Look, popped, running, stand_still
 from tests.support.outbox_load import OutboxLoad
-from tests.support.pipelines import Pipelines, redis_server, temporary_pipelines
+from tests.support.pipelines import redis_server, temporary_pipelines
 from tests.support.waiting import until
 
-Look = Callable[[redis.Redis], set[str]]
 REDELIVERED_WITHIN_S = 10.0
 STOPS_WITHIN_S = 5.0
-
-
-def stand_still(pipelines: Pipelines, name: str, look: Look, but: Iterable[str] = ()) -> set[str]:
-    """Stop a worker in its tracks where it holds a job of this kind; gives the job.
-
-    The others finish theirs within a moment, so what stays there for longer is in the hands of this one; `but` what
-    lies there since an earlier kill.
-    """
-
-    def held() -> set[str]:
-        pipelines[name].pause()
-        found = look(pipelines.redis).difference(but)
-        deadline_s = time.monotonic() + 0.25
-        while found and time.monotonic() < deadline_s:
-            found &= look(pipelines.redis)
-        if not found:
-            pipelines[name].resume()
-        return found
-
-    return until(held, f"{name} stands still with a job {look.__name__}", within_s=60)
 
 
 KILLS = [popped, running, None, popped, running, None, popped, running, popped, running]

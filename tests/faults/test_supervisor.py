@@ -1,4 +1,7 @@
-"""The supervisor with children that are really killed. The children are a few lines of Python, or the real Valkey."""
+"""The supervisor with children that are really killed. The children are a few lines of Python, or the real Valkey.
+
+Long because: every way in which a child ends has its own test, and they share one bench.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import schemathesis
@@ -47,13 +47,14 @@ def test_the_ingest_does_what_its_description_says(pipelines: Pipelines, mode: G
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     @given(case=OPERATION.as_strategy(generation_mode=mode))
-    def one(case: schemathesis.Case) -> None:
+    def one(case: schemathesis.Case[Any]) -> None:
         response = case.call(base_url=url)
         case.validate_response(response, checks=CHECKS)
         statuses.append(response.status_code)
         if response.status_code in (202, 400, 422):
             body = response.request.body or b""
             body = body.encode() if isinstance(body, str) else body
+            assert isinstance(body, bytes)
             (verdict,) = websocket.of([body])
             answer = response.json()
             if mode is GenerationMode.POSITIVE and response.status_code == 422:

@@ -1,4 +1,7 @@
-"""Every created sample has exactly one fate, also while it moves between the looks; and the sums that must come out."""
+"""Every created sample has exactly one fate, also while it moves between the looks; and the sums that must come out.
+
+Long because: every fate and every equation has a case, and the moving world that they share.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Group commit on a virtual clock: what goes out together, when, and who hears of a failure."""
+"""Group commit on a virtual clock: what goes out together, when, and who hears of a failure.
+
+Long because: each way in which a commit ends is a case of one batcher.
+"""
 
 from __future__ import annotations
 

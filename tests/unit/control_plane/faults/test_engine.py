@@ -1,4 +1,7 @@
-"""The engine with actors that only note what they are told, on a virtual clock."""
+"""The engine with actors that only note what they are told, on a virtual clock.
+
+Long because: the engine has one scene, and every rule of its life is played on it.
+"""
 
 from __future__ import annotations
 
