@@ -1,7 +1,8 @@
 """`serve`: the control API and the dashboard's files, on the first port of the lab.
 
-It holds no state: events and processes are read from the supervisor's files, servers and the fleet's ledger are asked
-of the fleet, so that the page needs one origin only. Not here: the feeds, which the page opens itself.
+It holds no state but the load test that it started: events and processes are read from the supervisor's files, servers
+and the fleet's ledger are asked of the fleet, so that the page needs one origin only. Not here: the controls
+(`controls/routes.py`), and the feeds, which the page opens itself.
 """
 
 from __future__ import annotations
@@ -27,10 +28,18 @@ from starlette.staticfiles import StaticFiles
 from control_plane import __version__
 from control_plane.audit import LABELS
 from control_plane.audit_route import AuditRoute
+from control_plane.controls.doors import FleetDoor
+from control_plane.controls.far import keeper_of
+from control_plane.controls.http import answering
+from control_plane.controls.keeper import InsideKeeper, Keeper
+from control_plane.controls.routes import Controls
+from control_plane.controls.trail import AuditTrail, Trail
 from control_plane.events import read_events
+from control_plane.faults.engine import FaultEngine
 from control_plane.faults.inside import running_inside
 from control_plane.faults.routes import fault_routes
 from control_plane.faults.socket import EngineAway, Faults, engine_of
+from control_plane.openapi.routes import description_routes
 from control_plane.page import (
     DASHBOARD,
     SecurityHeaders,
@@ -46,7 +55,7 @@ from lab_runtime.env import Env
 from lab_runtime.guards import GuardedApp, Guards
 from lab_runtime.logs import get_logger
 from lab_runtime.ops import PROMETHEUS_TEXT, metrics_text
-from lab_runtime.process import SelfMeter, run_async, start
+from lab_runtime.process import SelfMeter, now_us, run_async, start
 from lab_runtime.tls import TlsFiles, client_context
 
 FLEET_ANSWERS_WITHIN_S: Final = 3.0
@@ -68,12 +77,13 @@ class ControlApi:
         self._lab = _describe(env)
         self._run_dir = ROOT / env.text("LAB_STATE_DIR") / (env.text("LAB_RUN") or "-")
         self._processes = ProcessTable(self._run_dir.parent, env.text("LAB_RUN"), name)
-        self._fleet_url = env.url("LAB_FLEET_URL", "http", 4)
         self._env, self._token = env, env.token()
-        self._engine: Faults | None = None
+        self._engine: FaultEngine | None = None
         self._meter = SelfMeter(name)
         self._fleet: httpx2.AsyncClient | None = None
-        self._fleet_failures = 0
+        self._fleet_door = FleetDoor(env.url("LAB_FLEET_URL", "http", 4), self._opened_client)
+        self._trail = Trail(self._run_dir, now_us)
+        self._controls = Controls(env, self._fleet_door, self._keeper, self._fault_engine)
         self._audit = AuditRoute(env, self._run_dir, self._opened_client)
 
     def app(self) -> Starlette:
@@ -84,10 +94,13 @@ class ControlApi:
                 Mount("/static", StaticFiles(directory=DASHBOARD, check_dir=False)),
                 Route("/vendor/chart.js", _file(chart_js_path())),
                 Route("/api/lab", self._describe_lab),
-                Route("/api/servers", self._from_fleet),
-                Route("/api/ledger", self._from_fleet),
+                Route("/api/servers", answering(self._from_fleet)),
+                Route("/api/ledger", answering(self._from_fleet)),
                 Route("/api/audit", self._audit.answer),
+                Route("/api/audit/counts", self._audit.counts),
                 *fault_routes(self._fault_engine),
+                *self._controls.routes(),
+                *description_routes(),
                 Route("/api/events", self._events),
                 Route("/api/processes", self._list_processes),
                 Route("/healthz", _alive),
@@ -97,6 +110,7 @@ class ControlApi:
             middleware=[
                 Middleware(SecurityHeaders),
                 Middleware(GuardedApp, Guards.from_env(self._env), needs_token),
+                Middleware(AuditTrail, self._trail),
             ],
             exception_handlers={HTTPException: _http_error, 500: _our_fault},
             lifespan=self._lifespan,
@@ -111,11 +125,14 @@ class ControlApi:
             timeout=timeout, trust_env=False, headers=headers, verify=verify
         ) as client:
             self._fleet = client
-            if not self._env.takes_orders():
-                yield
-                return
-            async with running_inside(self._env, self._run_dir) as self._engine:
-                yield
+            try:
+                if not self._env.takes_orders():
+                    yield
+                    return
+                async with running_inside(self._env, self._run_dir) as self._engine:
+                    yield
+            finally:
+                await self._controls.load_runs.aclose()
 
     def _fault_engine(self) -> Faults:
         if not self._env.takes_orders():  # then it is in the supervisor's process
@@ -123,6 +140,14 @@ class ControlApi:
         if self._engine is None:
             raise EngineAway("the fault engine is not there yet")
         return self._engine
+
+    def _keeper(self) -> Keeper:
+        if not self._env.takes_orders():
+            return keeper_of(self._run_dir.parent, self._env.text("LAB_RUN"))
+        if self._engine is None:
+            raise EngineAway("the fault engine is not there yet")
+        seen = {"workers": self._env.integer("LAB_WORKERS"), "fsync": self._env.text("LAB_FSYNC")}
+        return InsideKeeper(self._engine.events, seen)
 
     def _opened_client(self) -> httpx2.AsyncClient:
         assert self._fleet is not None, "the lifespan has not begun"
@@ -132,17 +157,7 @@ class ControlApi:
         return _json(self._lab)
 
     async def _from_fleet(self, request: Request) -> Response:
-        assert self._fleet is not None, "the lifespan has not begun"
-        try:
-            answer = await self._fleet.get(f"{self._fleet_url}{request.url.path}")
-            answer.raise_for_status()
-        except httpx2.HTTPStatusError as error:
-            self._fleet_failures += 1
-            return json_error(502, "fleet_failed", f"the fleet answers {error.response.status_code}")
-        except httpx2.HTTPError as error:
-            self._fleet_failures += 1
-            return json_error(502, "fleet_away", f"the fleet does not answer ({type(error).__name__})")
-        return Response(answer.content, media_type="application/json")
+        return Response(await self._fleet_door.get(request.url.path), media_type="application/json")
 
     async def _events(self, request: Request) -> Response:
         try:
@@ -156,7 +171,10 @@ class ControlApi:
 
     async def _metrics(self, _: Request) -> Response:
         own = self._meter.observe()
-        counters = {"fleet_requests_failed": self._fleet_failures}
+        counters = {
+            "fleet_requests_failed": self._fleet_door.failures,
+            "audit_records_failed": self._trail.failed,
+        }
         gauges = {"cpu_percent": own.cpu_percent, "resident_bytes": own.rss_bytes}
         return Response(metrics_text("control_plane", counters, gauges), media_type=PROMETHEUS_TEXT)
 

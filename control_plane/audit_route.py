@@ -1,4 +1,4 @@
-"""`GET /api/audit`: the fate of every sample, for the page and for scripts.
+"""`GET /api/audit`: the fate of every sample, for the page and for scripts; `GET /api/audit/counts`: how many of each.
 
 However many pages ask, the lab is asked at most every `FRESH_S`. Where a part of it does not answer, the fates of the
 last look stay, with `error` and `ok: false`: what is known goes on being shown, and the other pipeline moves on.
@@ -53,7 +53,16 @@ class AuditRoute:
         self._last: dict[str, dict[str, Any]] = {}
 
     async def answer(self, _: Request) -> Response:
-        """Answer, from the last look where that is fresh."""
+        """All of it, from the last look where that is fresh."""
+        return await self._answered(lambda pipeline: pipeline)
+
+    async def counts(self, _: Request) -> Response:
+        """Without the identities: little enough to be asked for all the time."""
+        return await self._answered(
+            lambda pipeline: {part: pipeline[part] for part in ("ok", "counts", "error") if part in pipeline}
+        )
+
+    async def _answered(self, shown: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
         async with self._asking:
             if time.monotonic() - self._asked_s >= FRESH_S:
                 try:
@@ -64,7 +73,10 @@ class AuditRoute:
                     for told in self._last.values():
                         told |= {"ok": False, "error": str(error)}
                 self._asked_s = time.monotonic()
-            return Response(msgspec.json.encode(self._answer), media_type="application/json")
+            pipelines = {name: shown(found) for name, found in self._answer["pipelines"].items()}
+        return Response(
+            msgspec.json.encode(self._answer | {"pipelines": pipelines}), media_type="application/json"
+        )
 
     async def _look(self, client: LabClient) -> dict[str, Any]:
         fleet = await client.fleet_ledger()

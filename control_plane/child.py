@@ -76,7 +76,8 @@ class Child:
         if process is None:
             return
         self.signal(signal.SIGTERM)
-        self.signal(signal.SIGCONT)  # it may be stopped (a fault, or somebody's Ctrl-Z): else it could not hear
+        # It may be stopped (a fault, or somebody's Ctrl-Z): else it could not hear.
+        self.signal(signal.SIGCONT)
         with anyio.move_on_after(within_s):
             await process.wait()
         self.signal(signal.SIGKILL, group=True)

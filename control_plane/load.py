@@ -14,6 +14,7 @@ from msgspec.structs import replace as replaced
 from rich.console import Console
 
 from control_plane.events import FILE_NAME
+from control_plane.load_lines import telling, told_run
 from control_plane.settings import ROOT, Settings, command_environ
 from control_plane.state import LabRecord, find, read_record
 from control_plane.tls import refuse_tls
@@ -83,6 +84,7 @@ INTERRUPTED = 130
     metavar="N",
     help="Locust processes that share the load",
 )
+@click.option("--lines", is_flag=True, help="progress and result as JSON on standard output, for programs")
 @click.option("--own", is_flag=True, help="start a pipeline for this run even if a lab runs")
 @click.option("--results", default=RESULTS, type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="where the run is saved [load_tests/results]")  # fmt: skip
@@ -97,6 +99,7 @@ def load(
     warmup_s: float,
     seed: int,
     generators: int,
+    lines: bool,
     own: bool,
     results: Path,
 ) -> int:
@@ -106,7 +109,7 @@ def load(
     Crossovers (http1-memory, http2-memory, websocket-redis) are always started for the run, and so is an arm with
     settings (http1:workers=4) or of another folder (http1@FOLDER). Exit code 0 only for a whole run that lost nothing.
     """
-    chosen, console = parse_arm(arm), Console()
+    chosen, console = parse_arm(arm), Console(stderr=lines)
     length_s = duration_s or (SOAK_S if shape == "soak" else DEFAULT_DURATION_S)
     offered = Load(rate, batch, producers, shape, schedule, length_s, warmup_s, seed, generators)
     for name, value in chosen.load:
@@ -115,29 +118,31 @@ def load(
     with _target(chosen, own, console) as target:
         folder = create(results, new_id(chosen.base, datetime.now(UTC)))
         try:
-            with shown(console, chosen.name, offered) as tell:
+            with telling() if lines else shown(console, chosen.name, offered) as tell:
                 saved = measure(target, offered, folder, tell)
         except KeyboardInterrupt:
-            return _after_interrupt(folder, console)
+            return _after_interrupt(folder, console, lines)
         except LabError:
             _remove_if_empty(folder)
             raise
-    return tell_run(saved, console)
+    return tell_run(saved, console, lines)
 
 
-def tell_run(saved: SavedRun, console: Console) -> int:
+def tell_run(saved: SavedRun, console: Console, lines: bool = False) -> int:
     """Show a run; gives the exit code."""
+    if lines:
+        told_run(saved)
     console.print(render_run(saved))
     console.print(f"saved: {saved.path}", markup=False, highlight=False, soft_wrap=True)
     return 0 if saved.run.status == "complete" and not saved.run.counts.lost else 1
 
 
-def _after_interrupt(folder: Path, console: Console) -> int:
+def _after_interrupt(folder: Path, console: Console, lines: bool) -> int:
     if not (folder / "run.json").exists():
         _remove_if_empty(folder)
         console.print("stopped before anything was measured", markup=False)
         return INTERRUPTED
-    tell_run(read_run(folder), console)
+    tell_run(read_run(folder), console, lines)
     return INTERRUPTED
 
 

@@ -21,6 +21,9 @@ CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+DESCRIPTION_PATHS: Final = frozenset({"/api/openapi.json", "/api/docs"})
+"""What the API is, the same in every lab; a browser that opens a link cannot send a token."""
+
 SECURITY_HEADERS: Final = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
@@ -67,8 +70,8 @@ class SecurityHeaders:
 
 
 def needs_token(path: str) -> bool:
-    """Whether a path asks for the token: all that tells of the lab; the page itself holds no secret."""
-    return path.startswith("/api/")
+    """Whether a path asks for the token: all that tells of the lab. The page and the API's description do not."""
+    return path.startswith("/api/") and path not in DESCRIPTION_PATHS
 
 
 def json_error(status: int, error: str, detail: str) -> JSONResponse:

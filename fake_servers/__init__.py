@@ -1,7 +1,8 @@
 """The fleet: N virtual servers in one process that take readings and push every sample down both pipelines.
 
-Pure parts (no clock, no socket, no asyncio): `roles`, `signals`, `history`, `outbox`, `retry`, `faults`, `reasons`,
-`shuffle`. I/O: `real`, `sample_log`, `link`, `http`, `websocket`, `torn`, `lines`, `fleet`, `control`,
-`control_faults`. A sample's way is `fleet` (when) → `signals` or `real` (what) → `history`, `sample_log` and two
-`outbox`es (what is still to be sent) → `lines` with `http` and `websocket` (how).
+Pure parts (no clock, no socket, no asyncio): `roles`, `signals`, `history`, `spoiled`, `outbox`, `account`, `retry`,
+`faults`, `knobs`, `orders`, `reasons`, `shuffle`. I/O: `real`, `sample_log`, `pipeline`, `link`, `http`, `websocket`,
+`torn`, `lines`, `sampling`, `roster`, `fleet`, `live`, and the control API (`control`, `control_…`, `views`). The way
+of a sample is `sampling` (when) → `signals` or `real` (what) → `history`, `sample_log` and two `outbox`es (what is
+still to be sent) → `lines` with `http` and `websocket` (how).
 """

@@ -1,17 +1,15 @@
 """The fleet's control API on base+4: what the servers do, the ledger, and the drain. Starlette on Hypercorn.
 
-It only reads the fleet, `POST /api/drain` and the faults (`control_faults.py`) apart. Hosts, origins and the token are
-checked before any of it (`lab_runtime/guards.py`), so that no foreign page can drain the fleet or break anything.
+What it changes is `POST /api/drain`, the faults (`control_faults.py`) and what `control_live.py` has; what students ask
+of single servers is in `control_students.py`. Hosts, origins and the token are checked before any of it
+(`lab_runtime/guards.py`), so that no foreign page can drain the fleet or break anything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
-from typing import Any
 
-import msgspec
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as HypercornConfig
 from starlette.applications import Starlette
@@ -23,19 +21,19 @@ from starlette.routing import Route
 
 from fake_servers.config import FleetConfig
 from fake_servers.control_faults import fault_routes
+from fake_servers.control_io import json_reply
+from fake_servers.control_live import live_routes
+from fake_servers.control_students import student_routes
 from fake_servers.fleet import Fleet
-from fake_servers.producer import Producer
+from fake_servers.orders import UnknownServer
+from fake_servers.views import fleet_metrics, server_page, server_view
 from lab_runtime.guards import GuardedApp, Guards, challenge
-from lab_runtime.ops import PROMETHEUS_TEXT, metrics_text
+from lab_runtime.ops import PROMETHEUS_TEXT
 from lab_runtime.order_routes import order_routes
 from lab_runtime.process import SelfMeter
 from lab_runtime.self_faults import SelfFaults
 from metrics_core.errors import ConfigError, RemoteFault
 from metrics_core.ledger import format_ledger
-
-
-class _UnknownServer(RemoteFault):
-    error, status = "not_found", 404
 
 
 def build_app(fleet: Fleet, config: FleetConfig) -> Starlette:
@@ -44,13 +42,13 @@ def build_app(fleet: Fleet, config: FleetConfig) -> Starlette:
     guards = Guards(config.host, config.port_base, config.token, config.hostnames)
 
     async def servers(_: Request) -> Response:
-        return _json({"servers": [server_view(producer) for producer in fleet.producers.values()]})
+        return json_reply({"servers": [server_view(producer) for producer in fleet.producers.values()]})
 
     async def server(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in fleet.producers:
-            raise _UnknownServer(f"no server is named {name!r:.80}")
-        return _json(server_view(fleet.producers[name]))
+            raise UnknownServer(f"no server is named {name!r:.80}")
+        return json_reply(server_page(fleet.producers[name]))
 
     async def ledger(_: Request) -> Response:
         pipelines = {
@@ -61,21 +59,21 @@ def build_app(fleet: Fleet, config: FleetConfig) -> Starlette:
             }
             for pipeline, fates in fleet.ledger().items()
         }
-        return _json({"pipelines": pipelines})
+        return json_reply({"pipelines": pipelines})
 
     async def drain(_: Request) -> Response:
         drained, waiting = await fleet.drain()
-        return _json({"drained": drained, "waiting": waiting})
+        return json_reply({"drained": drained, "waiting": waiting})
 
     async def healthz(_: Request) -> Response:
-        return _json({"status": "ok"})
+        return json_reply({"status": "ok"})
 
     async def readyz(_: Request) -> Response:
         failing = fleet.failing()
         if not failing:
-            return _json({"status": "ready"})
+            return json_reply({"status": "ready"})
         detail = "; ".join(f"{pipeline}: {reason}" for pipeline, reason in failing.items())
-        return _json({"error": "not_ready", "detail": detail}, 503)
+        return json_reply({"error": "not_ready", "detail": detail}, 503)
 
     async def metrics(_: Request) -> Response:
         return Response(fleet_metrics(fleet, meter), media_type=PROMETHEUS_TEXT)
@@ -86,6 +84,8 @@ def build_app(fleet: Fleet, config: FleetConfig) -> Starlette:
             Route("/api/servers/{name}", server),
             Route("/api/ledger", ledger),
             Route("/api/drain", drain, methods=["POST"]),
+            *live_routes(fleet),
+            *student_routes(fleet),
             *fault_routes(fleet, in_containers=config.takes_orders),
             *order_routes(SelfFaults(config.host).obey if config.takes_orders else None),
             Route("/healthz", healthz),
@@ -97,75 +97,6 @@ def build_app(fleet: Fleet, config: FleetConfig) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
-
-
-def server_view(producer: Producer) -> dict[str, Any]:
-    """One server as `GET /api/servers` shows it: its present life; `lives` counts those before, too."""
-    pipelines = {
-        name: {
-            "transport": link.transport,
-            "connected": link.connected,
-            "waiting": link.outbox.waiting,
-            "acked": link.outbox.acked.size,
-            "rejected": link.outbox.rejected.size,
-            "dropped": link.outbox.dropped.size,
-            "replayed": link.outbox.replayed,
-            "gone": link.outbox.gone.size,
-            "resent": link.resent,
-            "last_error": link.last_error,
-        }
-        for name, link in producer.links.items()
-    }
-    return {
-        "name": producer.name,
-        "role": producer.role,
-        "status": producer.status,
-        "transport": "+".join(link.transport for link in producer.links.values()),
-        "epoch": producer.history.epoch,
-        "next_seq": producer.history.next_seq,
-        "skipped": producer.skipped,
-        "lives": producer.lives,
-        "faults": producer.faults.active(),
-        "last": producer.history.last(),
-        "pipelines": pipelines,
-    }
-
-
-def fleet_metrics(fleet: Fleet, meter: SelfMeter) -> bytes:
-    """The fleet as Prometheus text; what concerns one pipeline has its name in front."""
-    process = meter.observe()
-    counters: dict[str, float] = {
-        "samples": sum(p.created_before + p.history.next_seq for p in fleet.producers.values()),
-        "skipped_slots": sum(producer.skipped for producer in fleet.producers.values()),
-        "link_crashes": fleet.crashes,
-    }
-    if fleet.sample_log:
-        counters["sample_log_written"] = fleet.sample_log.written
-        counters["sample_log_failed"] = fleet.sample_log.failed
-        counters["sample_log_files_deleted"] = fleet.sample_log.files_deleted
-    gauges: dict[str, float] = {
-        "servers": len(fleet.producers),
-        "cpu_percent": process.cpu_percent,
-        "rss_bytes": process.rss_bytes,
-    }
-    for pipeline in fleet.pipelines:
-        links = fleet.links(pipeline)
-        outboxes = [life.outbox for link in links for life in link.lives()]
-        counters[f"{pipeline}_acked"] = sum(outbox.acked.size for outbox in outboxes)
-        counters[f"{pipeline}_rejected"] = sum(outbox.rejected.size for outbox in outboxes)
-        counters[f"{pipeline}_replayed"] = sum(outbox.replayed for outbox in outboxes)
-        counters[f"{pipeline}_resent"] = fleet.resent(pipeline)
-        counters[f"{pipeline}_crashed"] = sum(
-            life.outbox.crashed.size for link in links for life in link.past
-        )
-        counters[f"{pipeline}_sends"] = sum(link.sends for link in links)
-        counters[f"{pipeline}_failures"] = sum(link.failures for link in links)
-        # Gauges: a late ack takes a sample back out of these.
-        gauges[f"{pipeline}_dropped"] = sum(outbox.dropped.size for outbox in outboxes)
-        gauges[f"{pipeline}_gone"] = sum(outbox.gone.size for outbox in outboxes)
-        gauges[f"{pipeline}_waiting"] = sum(link.outbox.waiting for link in links)
-        gauges[f"{pipeline}_connected"] = sum(link.connected for link in links)
-    return metrics_text("fleet", counters, gauges)
 
 
 def listen(config: FleetConfig) -> socket.socket:
@@ -201,23 +132,19 @@ async def serve_control(
     await serve(build_app(fleet, config), hypercorn, shutdown_trigger=ended.wait)  # type: ignore[arg-type]
 
 
-def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(content), status, headers, "application/json")
-
-
 async def _answer_fault(_: Request, fault: Exception) -> Response:
     assert isinstance(fault, RemoteFault)  # it is registered for these only
-    return _json(fault.as_dict(), fault.status, challenge(fault))
+    return json_reply(fault.as_dict(), fault.status, challenge(fault))
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     names = {404: "not_found", 405: "method_not_allowed"}
     detail = f"{request.method} {request.url.path:.200}: {error.detail}"
-    return _json(
+    return json_reply(
         {"error": names.get(error.status_code, "refused"), "detail": detail}, error.status_code, error.headers
     )
 
 
 async def _answer_bug(_: Request, error: Exception) -> Response:
-    return _json({"error": "internal", "detail": type(error).__name__}, 500)
+    return json_reply({"error": "internal", "detail": type(error).__name__}, 500)

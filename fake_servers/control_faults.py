@@ -8,7 +8,7 @@ another one, and any private address will do.
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,12 +16,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fake_servers.control_io import json_reply, read_body
 from fake_servers.faults import decode, parse_fault, parse_undo
 from fake_servers.fleet import Fleet
-from metrics_core.errors import SchemaViolation, TooLarge
-
-MOST_BYTES: Final = 4096
-"""Of one request's body."""
+from metrics_core.errors import SchemaViolation
 
 
 class RouteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,21 +33,21 @@ def fault_routes(fleet: Fleet, *, in_containers: bool = False) -> list[Route]:
     """The routes; the control API's guards stand before them."""
 
     async def begin(request: Request) -> Response:
-        asked = parse_fault(await _body(request))
+        asked = parse_fault(await read_body(request))
         affected = await fleet.begin_fault(asked.kind, asked.target, asked.grade)
-        return _json({"kind": asked.kind, "target": asked.target, "affected": affected})
+        return json_reply({"kind": asked.kind, "target": asked.target, "affected": affected})
 
     async def undo(request: Request) -> Response:
-        asked = parse_undo(await _body(request))
+        asked = parse_undo(await read_body(request))
         affected = await fleet.undo_fault(asked.kind, asked.target)
-        return _json({"kind": asked.kind, "target": asked.target, "affected": affected})
+        return json_reply({"kind": asked.kind, "target": asked.target, "affected": affected})
 
     netloc = private_netloc if in_containers else local_netloc
 
     async def route(request: Request) -> Response:
-        asked = decode(await _body(request), RouteRequest)
+        asked = decode(await read_body(request), RouteRequest)
         affected = await fleet.route(asked.pipeline, None if asked.url is None else netloc(asked.url))
-        return _json({"pipeline": asked.pipeline, "url": asked.url, "affected": affected})
+        return json_reply({"pipeline": asked.pipeline, "url": asked.url, "affected": affected})
 
     return [
         Route("/api/faults", begin, methods=["POST"]),
@@ -88,16 +86,3 @@ def _netloc(url: str, *, private: bool) -> str:
         where = "a private address" if private else "this machine's loopback"
         raise SchemaViolation(f"$.url: expected http://host:port on {where}, or null")
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise TooLarge(f"expected at most {MOST_BYTES} bytes")
-    return body
-
-
-def _json(content: dict[str, Any]) -> Response:
-    return Response(msgspec.json.encode(content), media_type="application/json")

@@ -96,6 +96,12 @@ class ProducerFaults:
         self._set(kind, 1 if kind == "duplicate" else 0)
         return acted
 
+    def copy(self, grades: dict[str, float]) -> None:
+        """Let exactly these faults act; grades by kind."""
+        self.skew_us, self.copies, self.held_back = 0, 1, 0
+        for kind, grade in grades.items():
+            self._set(kind, grade)
+
     def _set(self, kind: str, grade: float) -> None:
         match kind:
             case "skew-clock":

@@ -69,6 +69,11 @@ class History:
             self.producer, self.epoch, seq, sampled_at_us, cpu / 100, memory / 100, disk / 100, received, sent
         )
 
+    def newest(self, most: int) -> list[Sample]:
+        """The newest samples, at most so many, the oldest first."""
+        kept = min(most, self.next_seq, self._capacity)
+        return [self.sample(seq) for seq in range(self.next_seq - kept, self.next_seq)]
+
     def last(self) -> Sample | None:
         """The newest sample."""
         return self.sample(self.next_seq - 1) if self.next_seq else None

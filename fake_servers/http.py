@@ -25,6 +25,7 @@ from fake_servers.link import SEND_TIMEOUT_S, Link
 from fake_servers.outbox import parcel_size
 from fake_servers.retry import Backoff, LinkFault, parse_retry_after, reason_of
 from fake_servers.torn import tear_request
+from fake_servers.trace import choice, trace_header
 from lab_runtime.tls import client_context
 
 CONCURRENT_REQUESTS: Final = 32
@@ -140,8 +141,13 @@ class HttpClient:
         async with self._tearing:  # no turn of the others: they may wait for an answer that does not come
             await tear_request(str(self._url), self._transport, self._headers, body, context)
 
-    async def post(self, body: bytes, samples: int) -> Verdict:
+    async def post(self, body: bytes, samples: int, traced: int | None = None) -> Verdict:
         """Send one batch.
+
+        Args:
+            body: Its bytes.
+            samples: How many it holds.
+            traced: Number of the one whose way is to be told; None: of none.
 
         Raises:
             LinkFault: There is no answer, or it came by another protocol than the one asked for.
@@ -150,7 +156,7 @@ class HttpClient:
             # The time starts with the turn: else a slow server would turn those that wait into failures, and more
             # failures would make it slower.
             async with self._turn, asyncio.timeout(SEND_TIMEOUT_S):
-                answer = await self._knock(body)
+                answer = await self._knock(body, traced)
         except (TimeoutError, httpx2.TimeoutException):
             raise LinkFault("no answer in time") from None
         except (httpx2.HTTPError, OSError) as error:
@@ -160,7 +166,7 @@ class HttpClient:
         retry_after_s = parse_retry_after(answer.headers.get("retry-after"), time.time())
         return judge(answer.status_code, answer.content, samples, retry_after_s)
 
-    async def _knock(self, body: bytes) -> httpx2.Response:
+    async def _knock(self, body: bytes, traced: int | None) -> httpx2.Response:
         """Send; while the server is not reached, one at a time.
 
         That spares a server that comes back, and a leak of httpcore2 2.16: of requests that share a connection
@@ -169,12 +175,12 @@ class HttpClient:
         if not self._reached:
             async with self._knocking:
                 if not self._reached:  # the one before may have reached it
-                    return await self._send(body)
-        return await self._send(body)
+                    return await self._send(body, traced)
+        return await self._send(body, traced)
 
-    async def _send(self, body: bytes) -> httpx2.Response:
+    async def _send(self, body: bytes, traced: int | None) -> httpx2.Response:
         try:
-            answer = await self._client.post(self._url, content=body)
+            answer = await self._client.post(self._url, content=body, headers=trace_header(traced))
         except (Exception, asyncio.CancelledError):
             self._reached = False
             raise
@@ -197,7 +203,6 @@ async def send_by_http(link: Link, client: HttpClient, backoff: Backoff) -> None
 
 
 async def _send_next(link: Link, client: HttpClient, backoff: Backoff) -> None:
-    outbox = link.outbox
     parcel = link.next_parcel()
     if parcel is None:
         link.wake.clear()
@@ -206,12 +211,13 @@ async def _send_next(link: Link, client: HttpClient, backoff: Backoff) -> None:
     body, samples = link.encode(parcel), parcel_size(parcel)
     link.in_flight = 1
     try:
-        verdict = await client.post(body, samples)
+        await _delay(link)
+        verdict = await client.post(body, samples, choice.among(link.history, parcel))
     except LinkFault as fault:
         verdict = Verdict("again", str(fault))
         link.down(str(fault))
     except (Exception, asyncio.CancelledError):
-        outbox.give_back(parcel)
+        link.give_back(parcel)
         raise
     else:
         link.up()
@@ -219,13 +225,13 @@ async def _send_next(link: Link, client: HttpClient, backoff: Backoff) -> None:
         link.in_flight = 0
     match verdict.fate:
         case "acked":
-            outbox.ack(parcel)
+            link.acked(parcel)
             backoff.reset()
             await _send_copies(link, client, body, samples)
         case "rejected":
             link.rejected(parcel, verdict.reason)
         case "again":
-            outbox.give_back(parcel)
+            link.give_back(parcel)
             link.last_error = verdict.reason
             await asyncio.sleep(backoff.next_delay_s(verdict.retry_after_s))
 
@@ -235,6 +241,7 @@ async def _send_copies(link: Link, client: HttpClient, body: bytes, samples: int
     for _ in range(link.faults.copies - 1):
         link.in_flight = 1
         try:
+            await _delay(link)
             verdict = await client.post(body, samples)
         except LinkFault as fault:
             link.down(str(fault))
@@ -243,3 +250,9 @@ async def _send_copies(link: Link, client: HttpClient, body: bytes, samples: int
             link.in_flight = 0
         if verdict.fate == "acked":
             link.resent += samples
+
+
+async def _delay(link: Link) -> None:
+    """Wait as long as each send of this producer is to wait now."""
+    if delay_s := link.send_delay_s(asyncio.get_running_loop().time()):
+        await asyncio.sleep(delay_s)

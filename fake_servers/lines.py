@@ -10,8 +10,8 @@ Not here: when samples are made (`fleet.py`), and how one is sent (`http.py`, `w
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack
 from functools import partial
 from random import Random
 from typing import Final
@@ -25,6 +25,9 @@ from lab_runtime.logs import get_logger
 
 CLOSE_WITHIN_S: Final = 3.0
 """A connection that is not closed after this long is let go."""
+
+REST_S: Final = 2.0
+"""How long a change of protocol waits for the answers to what is on its way."""
 
 log = get_logger("fleet")
 
@@ -42,22 +45,20 @@ class Lines:
         """Link tasks that ended by an unforeseen fault and were started again."""
         self._clients: dict[str, HttpClient] = {}
         self._websocket = WebSocketTransport(config)
+        self._http_netloc: str | None = None
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[Link, asyncio.Task[None]] = {}
 
     async def hold(self, links: Iterable[Link]) -> None:
         """Send on every link until cancelled."""
-        links = list(links)
-        async with AsyncExitStack() as resources:
-            for name in sorted({link.transport for link in links} - {"websocket"}):
-                self._clients[name] = HttpClient(self._config, name)
-                resources.push_async_callback(self._clients[name].close)
-            try:
-                async with asyncio.TaskGroup() as self._group:
-                    self.open(links)
-                    await asyncio.Event().wait()  # also where there is no link: until cancelled
-            finally:
-                self._group = None
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self.open(links)
+                await asyncio.Event().wait()  # also where there is no link: until cancelled
+        finally:
+            self._group = None
+            for client in self._clients.values():
+                await client.close()
 
     def open(self, links: Iterable[Link]) -> None:
         """Start to send on these links; without effect before `hold` and after it."""
@@ -78,8 +79,8 @@ class Lines:
                 tasks = list(late)
 
     async def reconnect(self, links: Iterable[Link], reason: str) -> None:
-        """Cut all connections of these links at once, and open them again."""
-        links = list(links)
+        """Cut all connections of these links at once, and open them again; those that have none stay without."""
+        links = [link for link in links if link in self._tasks]
         transports = {link.transport for link in links}
         clients = [client for name, client in self._clients.items() if name in transports]
         for link in links:
@@ -93,6 +94,41 @@ class Lines:
             if old:
                 await asyncio.wait([asyncio.create_task(closing) for closing in old], timeout=CLOSE_WITHIN_S)
 
+    async def change(self, links: dict[Link, str]) -> None:
+        """Let links speak another protocol, or speak at all: what is on its way is answered first, for a time.
+
+        Args:
+            links: Those to be changed, with what each is to speak.
+        """
+        for link in links:
+            link.resting = True
+        try:
+            deadline_s = time.monotonic() + REST_S
+            while any(link.in_flight for link in links) and time.monotonic() < deadline_s:
+                await asyncio.sleep(0.01)
+            await self.close(links)
+        finally:
+            for link, transport in links.items():
+                link.transport, link.resting = transport, False
+            self.open(links)
+
+    def set_replay(self, replay: bool) -> None:
+        """From the next connection on, give pipeline B back what it acked and lost, or not."""
+        self._websocket.replay = replay
+
+    async def tidy(self) -> None:
+        """Close the connections of protocols that no link speaks now."""
+        spoken = {link.transport for link in self._tasks}
+        idle = [client.renew() for name, client in self._clients.items() if name not in spoken]
+        if idle:
+            await asyncio.wait([asyncio.create_task(closing) for closing in idle], timeout=CLOSE_WITHIN_S)
+
+    def _client(self, transport: str) -> HttpClient:
+        if transport not in self._clients:
+            self._clients[transport] = client = HttpClient(self._config, transport)
+            client.lead_to(self._http_netloc)
+        return self._clients[transport]
+
     async def route(self, links: Iterable[Link], transport_is_http: bool, netloc: str | None) -> None:
         """Lead links elsewhere: close their connections, open them to `netloc`.
 
@@ -102,6 +138,7 @@ class Lines:
             netloc: Host and port; None: back to the configured ones.
         """
         if transport_is_http:
+            self._http_netloc = netloc
             for client in self._clients.values():
                 client.lead_to(netloc)
         else:
@@ -114,7 +151,7 @@ class Lines:
         if link.transport == "websocket":
             send = partial(send_by_websocket, link, self._websocket, backoff)
         else:
-            send = partial(send_by_http, link, self._clients[link.transport], backoff)
+            send = partial(send_by_http, link, self._client(link.transport), backoff)
         while True:
             try:
                 await send()

@@ -7,6 +7,8 @@ Every identity has one fate, and it is known by name, never by count alone:
                   └────────────┘                  failed, timed out, or refused for now
                dropped                            the outbox was full and its oldest sample not settled yet
 
+A number that was given while the producer did not send to this pipeline is `skipped`: it was never created for it.
+
 The outbox keeps the newest `capacity` samples, settled ones too: a pipeline that lost its memory is given
 back what it had acked (`resume`). An ack that comes after the drop still counts; the sample is then acked,
 not dropped.
@@ -42,6 +44,7 @@ class Outbox:
         acked: Held by the pipeline, by its own word.
         rejected: Refused for good.
         dropped: Given up unsettled, because the outbox was full.
+        skipped: Not meant for this pipeline.
         gone: Acked, lost by the pipeline, and not kept here any more (or not to be replayed): lost.
         pending_n: Samples to be sent: those without a fate that are not in flight, and those to be replayed.
         waiting: Samples without a fate, pending or in flight.
@@ -50,7 +53,7 @@ class Outbox:
 
     __slots__ = (
         "_capacity", "_pending", "acked", "dropped", "gone", "next_seq", "pending_n", "rejected", "replayed",
-        "waiting",
+        "skipped", "waiting",
     )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
@@ -58,13 +61,13 @@ class Outbox:
         self._pending = IntervalSet()
         self.next_seq = 0
         self.acked, self.rejected = IntervalSet(), IntervalSet()
-        self.dropped, self.gone = IntervalSet(), IntervalSet()
+        self.dropped, self.gone, self.skipped = IntervalSet(), IntervalSet(), IntervalSet()
         self.pending_n = self.waiting = self.replayed = 0
 
     @property
     def created(self) -> IntervalSet:
-        """All identities made so far."""
-        return IntervalSet([(0, self.next_seq - 1)] if self.next_seq else [])
+        """All identities made for this pipeline so far."""
+        return IntervalSet([(0, self.next_seq - 1)] if self.next_seq else []).minus(self.skipped)
 
     @property
     def crashed(self) -> IntervalSet:
@@ -76,17 +79,23 @@ class Outbox:
         """The oldest sequence number that is kept (`next_seq` where none is)."""
         return max(0, self.next_seq - self._capacity)
 
-    def add(self) -> int:
+    def add(self, meant: bool = True) -> int:
         """Make the next identity; where the outbox is full, its oldest sample is given up.
+
+        Args:
+            meant: Whether the sample is for this pipeline; if not, only its number is passed over.
 
         Returns:
             The new sequence number.
         """
         seq = self.next_seq
         self.next_seq = seq + 1
-        self._pending.add(seq, seq)
-        self.pending_n += 1
-        self.waiting += 1
+        if meant:
+            self._pending.add(seq, seq)
+            self.pending_n += 1
+            self.waiting += 1
+        else:
+            self.skipped.add(seq, seq)
         evicted = seq - self._capacity
         if evicted >= 0:
             self._evict(evicted)
@@ -100,7 +109,7 @@ class Outbox:
         if seq in self.acked:
             if was_pending:
                 self.gone.add(seq, seq)
-        elif seq not in self.rejected:
+        elif seq not in self.rejected and seq not in self.skipped:
             self.dropped.add(seq, seq)
             self.waiting -= 1
 
@@ -160,7 +169,7 @@ class Outbox:
         else:
             has = _common(everything, IntervalSet(held))
             self.ack(has)
-        kept = IntervalSet([(self.oldest, self.next_seq - 1)] if self.next_seq else [])
+        kept = IntervalSet(everything.overlap(self.oldest, self.next_seq))
         forgotten = self.acked.minus(has)
         if replay:
             self._pending = kept.minus(self.rejected).minus(has)

@@ -59,9 +59,13 @@ class SampleLog:
 
     def append(self, sample: Sample) -> None:
         """Write one sample; it is in the kernel's hands afterwards."""
+        self.append_line(encode_batch([sample]))
+
+    def append_line(self, body: bytes) -> None:
+        """Write one sample that is encoded already (an invalid one, made on purpose, cannot be a `Sample`)."""
         if self._size >= FILE_BYTES or (self._file < 0 and self.failed % _TRY_AGAIN_EVERY == 0):
             self._next_file()
-        line = encode_batch([sample]) + b"\n"
+        line = body + b"\n"
         try:
             taken = os.write(self._file, line)
             if taken < len(line):  # the disk is full: no half of a line may stand before the next one

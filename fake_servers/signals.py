@@ -9,6 +9,7 @@ no shared random state here. Times are seconds since the server's start and do n
 * Spikes: a Poisson process with its own random stream; they come at the same times whatever the sampling
   rate. A spike lifts the CPU and carries the network with it.
 * Memory leaks until a restart; a disk fills until it is cleaned.
+* On demand: one more spike (`spike`), and CPU and memory held high for a time (`hold`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ DAY_S: Final = 3600.0
 
 _SLOW_S, _FAST_S = 120.0, 6.0  # time constants of the noise
 _SPIKE_S = (8.0, 25.0)  # shortest and longest spike
-_RISE_S = 2.0  # a spike rises and falls this fast
+RISE_S: Final = 2.0
+"""A spike rises and falls this fast, in seconds: one shorter than twice that does not reach its height."""
+
+_MOST_SPIKES = 20  # at once
 _NETWORK_PER_POINT = 0.06  # a spike of 50 points is four times the network traffic
 
 
@@ -51,9 +55,12 @@ class _Spike(NamedTuple):
     points: float
 
     def points_at(self, at_s: float) -> float:
-        return self.points * max(
-            0.0, min(1.0, (at_s - self.start_s) / _RISE_S, (self.end_s - at_s) / _RISE_S)
-        )
+        return self.points * max(0.0, min(1.0, (at_s - self.start_s) / RISE_S, (self.end_s - at_s) / RISE_S))
+
+
+class _Held(NamedTuple):
+    until_s: float
+    percent: float
 
 
 class Signals:
@@ -68,7 +75,7 @@ class Signals:
     """
 
     __slots__ = (
-        "_at_s", "_clean_s", "_day_shift", "_disk_shift", "_fast", "_gauss", "_job_shift", "_memory_shift",
+        "_at_s", "_clean_s", "_day_shift", "_disk_shift", "_fast", "_gauss", "_held", "_job_shift", "_memory_shift",
         "_next_spike_s", "_restart_s", "_role", "_scale", "_slow", "_spike_height", "_spike_random",
         "_spike_rate_s", "_spikes",
     )  # fmt: skip
@@ -94,7 +101,16 @@ class Signals:
         self._spike_random = Random(f"{seed}/{name}/spikes")
         self._spike_rate_s, self._spike_height = spike_rate / 3600, spike_height
         self._spikes: list[_Spike] = []
+        self._held = _Held(0.0, 0.0)
         self._next_spike_s = self._gap_s()
+
+    def spike(self, at_s: float, height: float, for_s: float) -> None:
+        """Add a CPU spike that begins at `at_s`, of `height` percentage points and `for_s` seconds."""
+        self._spikes = [*self._spikes[-_MOST_SPIKES:], _Spike(at_s, at_s + for_s, height)]
+
+    def hold(self, until_s: float, percent: float) -> None:
+        """Let neither CPU nor memory be below `percent` until `until_s`."""
+        self._held = _Held(until_s, percent)
 
     def read(self, at_s: float) -> Reading:
         """The values at `at_s`, rounded to 1/100 % and whole bytes per second."""
@@ -116,6 +132,7 @@ class Signals:
         filled = (at_s / self._clean_s + self._disk_shift) % 1
         low, high = role.disk_percent
         disk = low + (high - low) * filled
+        held = self._held.percent if at_s < self._held.until_s else 0.0
         gauss = self._gauss
         traffic = (
             (0.15 + 0.85 * day)
@@ -124,8 +141,8 @@ class Signals:
             * (1 + _NETWORK_PER_POINT * spike + job / 50)
         )
         return Reading(
-            _percent(cpu),
-            _percent(memory),
+            _percent(max(cpu, held)),
+            _percent(max(memory, held)),
             _percent(disk),
             int(role.net_rx_bytes_per_s * traffic * exp(gauss(0, 0.08))),
             int(role.net_tx_bytes_per_s * traffic * exp(gauss(0, 0.08))),

@@ -4,6 +4,7 @@
     {"type":"resume","producer":…,"epoch":…}
                                                   {"type":"resume","next_seq":n,"held":[[lo,hi],…]}
     [sample, …]          frame 0
+    {"type":"trace",…}   beside some frames
     [sample, …]          frame 1
                                                   {"type":"reject","frame":1,"error":…,"detail":…}
                                                   {"type":"ack","frames":2}
@@ -29,6 +30,7 @@ from fake_servers.frames import TEMPORARY, Ack, FrameWindow, Reject, Resume, dec
 from fake_servers.link import SEND_TIMEOUT_S, Link
 from fake_servers.retry import LONGEST_DELAY_S, Backoff, LinkFault, reason_of
 from fake_servers.torn import tear_frame
+from fake_servers.trace import choice, trace_note
 from lab_runtime.tls import client_context
 
 FRAMES_IN_FLIGHT: Final = 64
@@ -68,7 +70,7 @@ class WebSocketTransport:
             return await connect(
                 self._url,
                 ssl=self._tls,
-                compression=None,
+                compression="deflate",  # offered; whether it is used is the pipeline's choice
                 additional_headers=self._headers,
                 user_agent_header=None,
                 proxy=None,
@@ -143,8 +145,7 @@ class _Conversation:
         answer = decode(await self._socket.recv(decode=False))
         if not isinstance(answer, Resume):
             raise LinkFault(f"resume answered by {msgspec.json.encode(answer).decode()[:300]}")
-        link.outbox.resume(answer.next_seq, answer.held, replay)
-        link.in_flight = 0
+        link.resume(answer.next_seq, answer.held, replay)
         link.up()
 
     async def _send(self) -> None:
@@ -156,11 +157,16 @@ class _Conversation:
                 await asyncio.sleep(pause_s)
             while len(window) < FRAMES_IN_FLIGHT and not self._pause_s and (parcel := link.next_parcel()):
                 frame = link.encode(parcel)
+                traced = choice.among(link.history, parcel)
                 for copy in range(link.faults.copies):
+                    if delay_s := link.send_delay_s(loop.time()):
+                        await asyncio.sleep(delay_s)
                     window.sent(parcel, loop.time(), copy > 0)
                     link.in_flight = len(window)
                     try:
                         async with asyncio.timeout(SEND_TIMEOUT_S):
+                            if traced is not None and not copy:
+                                await self._socket.send(trace_note(link.history, traced), text=True)
                             await self._socket.send(frame, text=True)
                     except TimeoutError:
                         raise LinkFault(f"not read for {SEND_TIMEOUT_S:g} s") from None
@@ -187,7 +193,7 @@ class _Conversation:
                 case Ack(frames=frames):
                     copies_before = window.copies_acked
                     for parcel in window.ack(frames):
-                        link.outbox.ack(parcel)
+                        link.acked(parcel)
                         self._backoff.reset()  # not for a frame that was only rejected
                     link.resent += window.copies_acked - copies_before
                 case Reject(frame=frame, error=error, detail=detail):
@@ -197,7 +203,7 @@ class _Conversation:
                         link.last_error = reason  # of a copy, which is not sent again
                     elif error in TEMPORARY:
                         link.last_error = reason
-                        link.outbox.give_back(refused)
+                        link.give_back(refused)
                         self._pause_s = self._backoff.next_delay_s()
                     else:
                         link.rejected(refused, reason)

@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from metrics_core.alerts import AlertRules, Threshold
 from metrics_core.errors import ConfigError
+from metrics_core.sample import PERCENTS
 
 
 class Variable(NamedTuple):
@@ -47,6 +49,12 @@ VARIABLES: Final[dict[str, Variable]] = {
     ),
     "LAB_RING_CAPACITY": Variable("512", "samples per producer that pipeline B keeps", 1, 1_000_000),
     "LAB_FEED_HZ": Variable("4", "snapshots per second to each dashboard", 0.1, 60),
+    "LAB_ALERT_CPU": Variable("80/95", "CPU use in percent that is a warning, and one that is critical"),
+    "LAB_ALERT_MEMORY": Variable("85/95", "memory use in percent, likewise"),
+    "LAB_ALERT_DISK": Variable("85/95", "disk use in percent, likewise"),
+    "LAB_ALERT_SILENCE": Variable(
+        "3", "seconds without a new sample after which a server is silent", 0.1, 3600
+    ),
     "LAB_SERVERS": Variable("50", "fake servers", 0, 10_000),
     "LAB_RATE": Variable("1.0", "samples per second and server", 0.001, 1000),
     "LAB_BATCH": Variable("1", "samples per send", 1, 10_000),
@@ -165,6 +173,19 @@ class Env:
     def takes_orders(self) -> bool:
         """Whether this process breaks itself when the fault engine asks (see `self_faults.py`)."""
         return self.text("LAB_FAULTS") == "inside"
+
+    def alert_rules(self) -> AlertRules:
+        """When a server is in trouble."""
+        thresholds = {}
+        for metric in PERCENTS:
+            name = f"LAB_ALERT_{metric.removesuffix('_percent').upper()}"
+            try:
+                thresholds[metric] = Threshold.parse(self.text(name))
+            except ValueError:
+                raise ConfigError(
+                    f"{name}={self.text(name)}: expected warning/critical in percent, such as 80/95"
+                ) from None
+        return AlertRules(thresholds, int(self.number("LAB_ALERT_SILENCE") * 1e6))
 
     def hostnames(self) -> tuple[str, ...]:
         """The further host names of the lab."""

@@ -32,6 +32,7 @@ from lab_runtime.logs import get_logger
 from lab_runtime.ops import PROMETHEUS_TEXT
 from lab_runtime.sockets import end_hard
 from metrics_core.errors import RemoteFault
+from metrics_core.snapshot import BufferView
 
 CUT_AFTER_S: Final = 4.5  # the tick before and the cut after it make it 5
 KERNEL_BYTES: Final = 128 * 1024
@@ -150,8 +151,15 @@ class Fanout:
         self._version = 0
         self._published = asyncio.Event()
         self.subscribers = 0
+        self.behind = 0
+        """Subscribers that have not taken the last snapshot offered to them."""
         self.skipped = 0
         self.cut = 0
+
+    @property
+    def buffer(self) -> BufferView:
+        """What waits in front of subscribers: one snapshot at most for each."""
+        return BufferView("feed", self.behind, self.subscribers, "snapshots")
 
     def publish(self, snapshot: bytes) -> None:
         """Offer a snapshot to every subscriber."""
@@ -181,8 +189,12 @@ class Fanout:
                     await self._published.wait()
                 self.skipped += self._version - seen - 1
                 seen = self._version
-                async with asyncio.timeout(CUT_AFTER_S):
-                    await connection.send(self._newest, text=True)
+                self.behind += 1
+                try:
+                    async with asyncio.timeout(CUT_AFTER_S):
+                        await connection.send(self._newest, text=True)
+                finally:
+                    self.behind -= 1
         except TimeoutError:
             self.cut += 1
             _log.warning("slow_consumer_cut", buffered=connection.transport.get_write_buffer_size())

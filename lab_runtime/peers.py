@@ -23,7 +23,6 @@ from collections.abc import Hashable
 from typing import Any, Final
 
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
-from websockets.http11 import Request
 from websockets.protocol import OPEN
 
 from lab_runtime.allowance import Allowance
@@ -96,7 +95,7 @@ class WatchedConnection(GetConnection):
 
     def process_event(self, event: Any) -> None:
         """Take one frame, or the request before all frames."""
-        if not isinstance(event, Request):
+        if self.request is not None and event.opcode is not Opcode.TEXT:  # text alone is the hot path
             self._count(event)
         super().process_event(event)
 

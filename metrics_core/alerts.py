@@ -11,7 +11,7 @@ A remembered state would depend on which samples a fan-out happened to see; newe
 both pipelines, whatever came in which pieces, and so are the verdicts. The price: an alert between the two levels ends
 by itself when the windows have moved on, after 20 to 30 s.
 
-Not here: silence, which is a matter of the clock (`snapshot.py`).
+Not here: when silence begins, which is a matter of the clock (`snapshot.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from metrics_core.sample import METRICS, PERCENTS, Sample
@@ -27,6 +28,7 @@ from metrics_core.summary import Summary
 CLEARED_BELOW: Final = 5.0
 """Percentage points below a threshold at which its alert ends."""
 
+_WATCHED: Final = [(metric, METRICS.index(metric), metric.removesuffix("_percent")) for metric in PERCENTS]
 WARNING: Final = "warning"
 CRITICAL: Final = "critical"
 
@@ -68,6 +70,18 @@ DEFAULTS: Final[Thresholds] = {
 }
 
 
+class AlertRules(Struct, frozen=True):
+    """When a server is in trouble.
+
+    Attributes:
+        thresholds: Of its readings.
+        silent_after_us: Age of its newest sample, in µs, from which on it is silent.
+    """
+
+    thresholds: Thresholds = msgspec.field(default_factory=lambda: DEFAULTS)
+    silent_after_us: int = 3_000_000
+
+
 def alerts(last: Sample | None, windows: Sequence[Summary], thresholds: Thresholds) -> list[str]:
     """The alerts of one server, as texts such as `cpu warning`; in the order of `PERCENTS`.
 
@@ -79,10 +93,12 @@ def alerts(last: Sample | None, windows: Sequence[Summary], thresholds: Threshol
     if last is None:
         return []
     found = []
-    for metric in PERCENTS:
-        value, position = getattr(last, metric), METRICS.index(metric)
+    for metric, position, name in _WATCHED:
+        value, threshold = getattr(last, metric), thresholds[metric]
+        if value < threshold.warning - CLEARED_BELOW:
+            continue  # nearly all of them, so here the windows are not even looked at
         peak = max((window.highs[position] for window in windows), default=value)
-        level = thresholds[metric].level(value, max(peak, value))
+        level = threshold.level(value, max(peak, value))
         if level:
-            found.append(f"{metric.removesuffix('_percent')} {level}")
+            found.append(f"{name} {level}")
     return found

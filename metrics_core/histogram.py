@@ -99,6 +99,11 @@ class Histogram:
         """How many values were counted."""
         return sum(self.counts.values())
 
+    def mean_us(self) -> float:
+        """The mean in µs, each value taken for the middle of its bucket; 0 where empty."""
+        total = self.n
+        return sum(bucket_middle(bucket) * n for bucket, n in self.counts.items()) / total if total else 0.0
+
     def quantiles_us(self, fractions: Iterable[float]) -> list[float]:
         """Values in µs at or below which the given fractions of all counts lie (nearest rank; 0 where empty).
 

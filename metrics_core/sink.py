@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from metrics_core.sample import Sample
+from metrics_core.trace import Trace
 
 
 class Batch(Struct, frozen=True, gc=False):
@@ -19,10 +20,12 @@ class Batch(Struct, frozen=True, gc=False):
     Attributes:
         body: The bytes as they came; a store that keeps bytes need not encode again.
         samples: The same batch decoded, at least one sample.
+        trace: The way so far of one of them, where its producer asked for it.
     """
 
     body: bytes
     samples: list[Sample]
+    trace: Trace | None = None
 
 
 class Refusals(Protocol):

@@ -10,18 +10,20 @@ Not here: when to send it, and to whom (`fanout.py` of each pipeline).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from metrics_core.alerts import AlertRules, alerts
 from metrics_core.histogram import Histogram
 from metrics_core.sample import Sample
 from metrics_core.summary import Summary
+from metrics_core.trace import Trace
 
 SCHEMA: Final = 1
 LATENCY_WINDOW_US: Final = 10_000_000
-SILENT_AFTER_US: Final = 3_000_000
 
 TOTALS: Final = (
     "accepted", "processed", "duplicates", "rejected", "refused", "late", "future", "overwritten", "dead_lettered",
@@ -36,11 +38,11 @@ class ProducerView(Struct, gc=False):
 
     Attributes:
         last: Its newest sample by `sampled_at_us`; None where it sent only late or future ones.
-        window: The newest tumbling window.
+        windows: The tumbling windows kept of it, oldest first.
     """
 
     last: Sample | None
-    window: Summary | None
+    windows: Sequence[Summary]
 
 
 class ProcessView(Struct, gc=False):
@@ -52,21 +54,43 @@ class ProcessView(Struct, gc=False):
     rss_bytes: int
 
 
-def encode_producer(name: str, view: ProducerView) -> tuple[bytes, int]:
-    """The constant part of a producer's entry, and the time of its newest sample in µs (0 where it has none).
+class BufferView(Struct, gc=False):
+    """A place where something waits: how much, how much may (0: nothing is there to take it), and of what."""
 
-    The entry lacks its closing brace: age and status change with every tick and are put behind it.
+    name: str
+    waiting: int
+    capacity: int
+    unit: str
+
+
+class EncodedProducer(Struct, gc=False):
+    """A producer's entry but for its end.
+
+    Attributes:
+        entry: What changes only with its samples, without the closing brace.
+        newest_us: The time of its newest sample; 0 where it has none.
+        fresh: Its status while it is not silent.
     """
-    entry: dict[str, Any] = {"producer": name, "last": view.last}
-    entry["window"] = view.window.as_window() if view.window else None
-    return _encode(entry)[:-1], view.last.sampled_at_us if view.last else 0
+
+    entry: bytes
+    newest_us: int
+    fresh: bytes
 
 
-def finish_producer(encoded: bytes, newest_us: int, now_us: int) -> bytes:
+def encode_producer(name: str, view: ProducerView, rules: AlertRules) -> EncodedProducer:
+    """What of a producer's entry changes only with its samples; age and status are put behind it with every tick."""
+    found = alerts(view.last, view.windows, rules.thresholds)
+    window = view.windows[-1].as_window() if view.windows else None
+    entry = {"producer": name, "last": view.last, "window": window, "alerts": found}
+    newest_us = view.last.sampled_at_us if view.last else 0
+    return EncodedProducer(_encode(entry)[:-1], newest_us, b"degraded" if found else b"healthy")
+
+
+def finish_producer(encoded: EncodedProducer, rules: AlertRules, now_us: int) -> bytes:
     """A producer's whole entry at `now_us`."""
-    age_us = now_us - newest_us
-    status = b"healthy" if age_us < SILENT_AFTER_US else b"silent"
-    return b'%b,"age_ms":%d,"status":"%b"}' % (encoded, max(0, age_us // 1000), status)
+    age_us = now_us - encoded.newest_us
+    status = encoded.fresh if age_us < rules.silent_after_us else b"silent"
+    return b'%b,"age_ms":%d,"status":"%b"}' % (encoded.entry, max(0, age_us // 1000), status)
 
 
 class SlidingLatency:
@@ -81,7 +105,7 @@ class SlidingLatency:
         """Take the histogram's present state and give the figures of the window, in ms.
 
         Returns:
-            `p50`, `p90`, `p99`, `max` in ms and `n`, the number of samples they come from.
+            `p50`, `p90`, `p99`, `max` and `mean` in ms, and `n`, the number of samples they come from.
         """
         states = self._states
         if states and now_us - states[-1][0] > 2 * LATENCY_WINDOW_US:
@@ -92,7 +116,8 @@ class SlidingLatency:
             states.popleft()
         recent = cumulative.minus(states[0][1])
         p50, p90, p99, highest = (round(us / 1000, 3) for us in recent.quantiles_us((0.5, 0.9, 0.99, 1)))
-        return {"p50": p50, "p90": p90, "p99": p99, "max": highest, "n": recent.n}
+        mean = round(recent.mean_us() / 1000, 3)
+        return {"p50": p50, "p90": p90, "p99": p99, "max": highest, "mean": mean, "n": recent.n}
 
 
 class SlidingRate:
@@ -115,20 +140,26 @@ class SlidingRate:
 
 
 class ProducerBoard:
-    """Every producer's entry, encoded when it changed and kept until it changes again."""
+    """Every producer's entry, encoded when it changed and kept until it changes again.
 
-    __slots__ = ("_encoded",)
+    Args:
+        rules: When a producer is in trouble.
+    """
 
-    def __init__(self) -> None:
-        self._encoded: dict[str, tuple[bytes, int]] = {}
+    __slots__ = ("_encoded", "_rules")
+
+    def __init__(self, rules: AlertRules) -> None:
+        self._rules = rules
+        self._encoded: dict[str, EncodedProducer] = {}
 
     def update(self, name: str, view: ProducerView) -> None:
         """Take a producer's present state."""
-        self._encoded[name] = encode_producer(name, view)
+        self._encoded[name] = encode_producer(name, view, self._rules)
 
     def entries(self, now_us: int) -> list[bytes]:
         """All producers' entries at `now_us`, in the order in which they were first seen."""
-        return [finish_producer(encoded, newest_us, now_us) for encoded, newest_us in self._encoded.values()]
+        rules = self._rules
+        return [finish_producer(encoded, rules, now_us) for encoded in self._encoded.values()]
 
 
 def encode_snapshot(
@@ -139,10 +170,12 @@ def encode_snapshot(
     totals: dict[str, int],
     rate_per_s: float,
     backlog: dict[str, Any],
+    buffers: list[BufferView],
     latency_ms: dict[str, dict[str, float]],
     producers: list[bytes],
     processes: list[ProcessView],
     alerts: list[str],
+    traces: list[Trace],
     subscribers: int,
 ) -> bytes:
     """One snapshot as JSON bytes, ready to send to any number of subscribers.
@@ -150,14 +183,16 @@ def encode_snapshot(
     Args:
         pipeline: `http_redis` or `websocket`.
         run: Identity of the lab's run.
-        at_us: When the state was read, µs since 1970.
+        at_us: When it is sent, µs since 1970: the state had been read just before.
         totals: The counters of `TOTALS`.
         rate_per_s: Samples processed per second.
         backlog: `waiting`, `capacity` and their `unit`.
+        buffers: Every place where samples wait, in the order in which they meet them.
         latency_ms: `accepted` and `processed` figures of `SlidingLatency`.
         producers: Entries of `finish_producer`.
         processes: The pipeline's processes, its store included.
         alerts: Short texts for the operator.
+        traces: Ways of single samples, `RecentTraces.newest`.
         subscribers: Dashboards connected to this feed.
     """
     head = {
@@ -169,9 +204,11 @@ def encode_snapshot(
         "totals": totals,
         "rate_per_s": rate_per_s,
         "backlog": backlog,
+        "buffers": buffers,
         "latency_ms": latency_ms,
         "processes": processes,
         "alerts": alerts,
+        "traces": traces,
         "subscribers": subscribers,
     }
     return b'%b,"producers":[%b]}' % (_encode(head)[:-1], b",".join(producers))

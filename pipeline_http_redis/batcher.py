@@ -35,6 +35,7 @@ from lab_runtime.logs import get_logger
 from metrics_core.errors import BacklogFull, Refused, Unavailable
 from metrics_core.histogram import Histogram
 from metrics_core.sink import Batch
+from metrics_core.trace import MOST_SHOWN, Trace
 from metrics_core.wire import join_batches
 from pipeline_http_redis.store.intake import Intake
 from pipeline_http_redis.store.outage import takes_no_writes
@@ -125,6 +126,7 @@ class Batcher:
             group, started_s = self._take_group(), loop.time()
             self._in_flight = group
             await self._commit(group)
+            self._in_flight = []
             pause = pause_s(self._queue_length)
             if len(group) > 1:
                 pause = max(pause, started_s + SPACING_S - loop.time())
@@ -166,9 +168,12 @@ class Batcher:
     async def _commit(self, group: list[_Waiting]) -> None:
         bodies = [waiting.batch.body for waiting in group]
         samples = sum(len(waiting.batch.samples) for waiting in group)
+        traces = [waiting.batch.trace for waiting in group if waiting.batch.trace is not None][-MOST_SHOWN:]
         failure: Refused | None = None
         try:
-            self._queue_length = await self._intake.commit(uuid.uuid4().hex, join_batches(bodies), samples)
+            self._queue_length = await self._intake.commit(
+                uuid.uuid4().hex, join_batches(bodies), samples, traces
+            )
         except (redis.RedisError, OSError) as error:
             _log.warning(
                 "commit_failed", samples=samples, error=type(error).__name__, detail=str(error)[:200]
@@ -189,6 +194,17 @@ class Batcher:
             self.accepted.add_all(
                 [now_us - s.sampled_at_us for waiting in group for s in waiting.batch.samples]
             )
+            if traces:
+                await self._tell_committed(traces, now_us)
+
+    async def _tell_committed(self, traces: list[Trace], at_us: int) -> None:
+        try:
+            await self._intake.tell_committed(traces, at_us)
+        except (
+            redis.RedisError,
+            OSError,
+        ) as error:  # a hop that nobody hears of; the next commit meets the outage
+            _log.warning("trace_not_told", error=type(error).__name__)
 
     @property
     def queue_length(self) -> int:
@@ -199,3 +215,8 @@ class Batcher:
     def waiting_batches(self) -> int:
         """Batches gathered for the next commit."""
         return len(self._waiting)
+
+    @property
+    def uncommitted_batches(self) -> int:
+        """Batches gathered, or on their way in the commit under way."""
+        return len(self._waiting) + len(self._in_flight)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab_runtime.env import Env
 from lab_runtime.guards import Guards
 from lab_runtime.tls import TlsFiles
+from metrics_core.alerts import AlertRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Config:
         producer_rate: Samples per second and producer; 0: any number.
         guards: Hosts, origins and tokens.
         tls: Certificate and key; None: no TLS.
+        rules: When a producer is in trouble.
         takes_orders: Whether the fault engine may break this process (`LAB_FAULTS=inside`).
     """
 
@@ -43,6 +45,7 @@ class Config:
     producer_rate: float
     guards: Guards
     tls: TlsFiles | None
+    rules: AlertRules = field(default_factory=AlertRules)
     takes_orders: bool = False
 
     @classmethod
@@ -66,5 +69,6 @@ class Config:
             producer_rate=env.number("LAB_PRODUCER_RATE"),
             guards=Guards.from_env(env),
             tls=TlsFiles.from_env(env),
+            rules=env.alert_rules(),
             takes_orders=env.takes_orders(),
         )

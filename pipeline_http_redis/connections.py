@@ -23,6 +23,7 @@ Not here: slow bodies (`bodies.py`), floods of odd frames (`http2_floods.py`).
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Hashable
 from typing import Any, Final, Protocol
 
@@ -40,6 +41,7 @@ TAKE_BYTES: Final = 64 * 1024
 """Together: a reader of less than 9 KiB/s is cut. Looked at once a second, so both are over within 10 s."""
 
 ABORTED_WITHIN_S: Final = 2.0
+LOOKS_A_TURN: Final = 200
 _log = get_logger("connections")
 
 
@@ -102,18 +104,21 @@ class PromptTCPServer(TCPServer):
             self._over = True
             await self.idle_task.stop()
 
-    def look(self, now_s: float) -> None:
-        """End the connection if its client is too slow."""
+    def look(self, now_s: float) -> str:
+        """End the connection if its client is too slow.
+
+        Returns:
+            What it was too slow with, if it was.
+        """
         if self._aborted_at_s is not None:
             if now_s - self._aborted_at_s >= ABORTED_WITHIN_S and self._task:
                 self._task.cancel()  # something of it still waits for what will not come
-            return
+            return ""
         if reason := self._overdue(now_s):
-            connections.cut += 1
-            _log.warning("slow_client_cut", reason=reason)
             self._aborted_at_s = now_s
             self._http.give_up()
             end_hard(self.writer.transport)
+        return reason
 
     @property
     def _http(self) -> Inspected:
@@ -147,11 +152,18 @@ class Connections:
         self.open: set[PromptTCPServer] = set()
         self.cut = self.flooded = self.failed = 0
 
-    def sweep(self) -> None:
-        """Look at each connection; to be called about once a second."""
+    async def sweep(self) -> None:
+        """Look at each connection; to be called about once a second. Lets others have their turn in between."""
         now_s = asyncio.get_running_loop().time()
-        for connection in list(self.open):
-            connection.look(now_s)
+        reasons: Counter[str] = Counter()
+        for number, connection in enumerate(list(self.open)):
+            if reason := connection.look(now_s):
+                reasons[reason] += 1
+            if reason or number % LOOKS_A_TURN == LOOKS_A_TURN - 1:
+                await asyncio.sleep(0)
+        if reasons:
+            self.cut += reasons.total()
+            _log.warning("slow_clients_cut", **{reason.replace(" ", "_"): n for reason, n in reasons.items()})
 
     def counters(self) -> dict[str, int]:
         """What was ended, for `/metrics`."""

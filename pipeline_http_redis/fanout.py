@@ -32,6 +32,7 @@ from lab_runtime.self_faults import PATH as ORDERS
 from lab_runtime.self_faults import SelfFaults, serve_order
 from lab_runtime.tls import server_context
 from metrics_core.snapshot import (
+    BufferView,
     ProcessView,
     ProducerBoard,
     ProducerView,
@@ -39,12 +40,14 @@ from metrics_core.snapshot import (
     SlidingRate,
     encode_snapshot,
 )
+from metrics_core.trace import RecentTraces
 from pipeline_http_redis.config import Config
 from pipeline_http_redis.store.counters import Counters, store_process
-from pipeline_http_redis.store.feed import Feed
-from pipeline_http_redis.store.keys import StoredProducer
+from pipeline_http_redis.store.feed import Changes, Feed
+from pipeline_http_redis.store.keys import STREAM_LENGTH
 
 _FEED: Final = "/v1/feed"
+_WORKER: Final = "worker"  # how the names of workers begin
 _log = get_logger("fanout")
 
 
@@ -56,7 +59,8 @@ class FanoutServer:
         self._feed = Feed(config.redis_url)
         self._fanout = Fanout()
         self._connections = Connections(config.max_connections)
-        self._board = ProducerBoard()
+        self._traces = RecentTraces(now_us())
+        self._board = ProducerBoard(config.rules)
         self._rate = SlidingRate()
         self._accepted, self._processed = SlidingLatency(), SlidingLatency()
         self._meter = SelfMeter(config.name)
@@ -88,7 +92,7 @@ class FanoutServer:
             _log.info("listening", host=self._config.host, port=self._config.fanout_port)
             await stop.wait()
             tick.cancel()
-        await self._feed.redis.aclose()
+        await self._feed.aclose()
 
     async def _subscribe(self, connection: ServerConnection) -> None:
         assert connection.request is not None
@@ -111,6 +115,9 @@ class FanoutServer:
                     await self._store_meter.look()
                 if self._fanout.subscribers:
                     self._fanout.publish(await self._snapshot())
+                else:
+                    self._traces.nobody_looks(now_us())
+                    await self._feed.listen()
                 self._failure = ""
             except (redis.RedisError, OSError) as error:
                 if not self._failure:
@@ -119,11 +126,12 @@ class FanoutServer:
                 self._feed.start_over()
 
     async def _snapshot(self) -> bytes:
-        at_us = now_us()
-        counters, changed = await self._feed.changes(at_us)
-        for name, stored in changed.items():
-            self._board.update(name, _view(stored))
-        totals = counters.totals
+        changes = await self._feed.changes(now_us())
+        counters = changes.counters
+        self._traces.publish(changes.traces, now_us())
+        for name, stored in changes.producers.items():
+            self._board.update(name, ProducerView(stored.last_sample(), stored.windows))
+        at_us, totals = now_us(), counters.totals
         return encode_snapshot(
             pipeline="http_redis",
             run=self._config.run,
@@ -131,6 +139,7 @@ class FanoutServer:
             totals=totals,
             rate_per_s=self._rate.observe(totals["processed"], at_us),
             backlog={"waiting": counters.waiting, "capacity": self._config.backlog_capacity, "unit": "jobs"},
+            buffers=self._buffers(changes),
             latency_ms={
                 "accepted": self._accepted.observe(counters.accepted, at_us),
                 "processed": self._processed.observe(counters.processed, at_us),
@@ -138,8 +147,21 @@ class FanoutServer:
             producers=self._board.entries(at_us),
             processes=[*counters.processes, *self._store_meter.views],
             alerts=_alerts(counters, self._config.backlog_capacity),
+            traces=self._traces.newest,
             subscribers=self._fanout.subscribers,
         )
+
+    def _buffers(self, changes: Changes) -> list[BufferView]:
+        counters = changes.counters
+        gathered, most = (sum(column) for column in zip((0, 0), *counters.gathered, strict=True))
+        workers = sum(process.name.startswith(_WORKER) for process in counters.processes)
+        return [
+            BufferView("group commit", gathered, most, "batches"),
+            BufferView("Redis queue", counters.waiting, self._config.backlog_capacity, "jobs"),
+            BufferView("workers", counters.in_hand, workers, "jobs"),
+            BufferView("stream", changes.entries, STREAM_LENGTH, "batches"),
+            self._fanout.buffer,
+        ]
 
     async def _alive(self) -> Answer:
         return json_answer({"status": "ok"})
@@ -173,10 +195,6 @@ class StoreMeter:
             percent = 100 * (cpu_s - self._before[1]) / (now - self._before[0])
             self.views = [ProcessView("redis", pid, round(percent, 1), rss_bytes)]
         self._before = (now, cpu_s)
-
-
-def _view(stored: StoredProducer) -> ProducerView:
-    return ProducerView(stored.last_sample(), stored.windows[-1] if stored.windows else None)
 
 
 def _alerts(counters: Counters, capacity: int) -> list[str]:

@@ -60,3 +60,12 @@ def cost_of(received: Iterable[events.Event]) -> float:
         else:
             cost += _COSTS.get(type(event), 0)
     return cost
+
+
+def without_cancelled(received: list[events.Event]) -> list[events.Event]:
+    """The same without requests that were cancelled in the same read: nothing is begun for them."""
+    cancelled = {event.stream_id for event in received if type(event) is events.StreamReset}
+    if not cancelled:
+        return received
+    cancelled &= {event.stream_id for event in received if type(event) is events.RequestReceived}
+    return [event for event in received if getattr(event, "stream_id", None) not in cancelled]

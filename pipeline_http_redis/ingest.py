@@ -15,14 +15,17 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from lab_runtime.guards import Guards, challenge
+from lab_runtime.process import now_us
 from metrics_core.errors import BacklogFull, Refused, RemoteFault, UnsupportedMedia
 from metrics_core.rate_limit import RateLimit
 from metrics_core.sink import Batch, Refusals, Sink
+from metrics_core.trace import HEADER, begin, parse_header
 from metrics_core.wire import BatchDecoder
 from pipeline_http_redis.bodies import BodyReader
 
 DEFAULT_MOST_IN_FLIGHT: Final = 4_096
 _ACCEPTED_ONE: Final = b'{"accepted":1}'
+_TRACE: Final = HEADER.encode()
 
 
 class Counts:
@@ -75,14 +78,16 @@ class IngestEndpoint:
         try:
             if self.in_flight > self._most_in_flight:
                 raise BacklogFull(f"{self._most_in_flight} requests are in hand, no more may be")
-            announced, unfit = self._look_at_headers(scope["headers"])
+            announced, unfit, asked = self._look_at_headers(scope["headers"])
             body = await self.bodies.read(receive, announced, unfit)
             if body is None:
                 return  # the client went away
+            received_us = now_us() if asked else 0
             samples = self._decoder.decode(body)
+            trace = begin(samples, *asked, received_us, now_us()) if asked else None
             if self._limit is not None:
                 self._limit.take(samples, int(self._clock_s() * 1_000_000))
-            await self._sink.accept(Batch(body, samples))
+            await self._sink.accept(Batch(body, samples, trace))
         except RemoteFault as fault:
             if isinstance(fault, Refused):
                 self._counts.refused += 1
@@ -99,10 +104,12 @@ class IngestEndpoint:
         n = len(samples)
         await _send_json(send, 202, _ACCEPTED_ONE if n == 1 else b'{"accepted":%d}' % n)
 
-    def _look_at_headers(self, headers: list[tuple[bytes, bytes]]) -> tuple[int, RemoteFault | None]:
-        """The announced length (0: none), and what is wrong with a request's head, if anything."""
+    def _look_at_headers(
+        self, headers: list[tuple[bytes, bytes]]
+    ) -> tuple[int, RemoteFault | None, tuple[int, int] | None]:
+        """The announced length (0: none), what is wrong with a request's head, if anything, and a trace asked for."""
         guards = self._guards
-        content_type, encoding, authorization, announced = b"", b"", b"", 0
+        content_type, encoding, authorization, announced, asked = b"", b"", b"", 0, None
         host, origins, foreign = None, None, None
         for name, value in headers:
             if name == b"content-type":
@@ -120,19 +127,21 @@ class IngestEndpoint:
                     break
             elif name == b"origin":
                 origins = [value] if origins is None else [*origins, value]
+            elif name == _TRACE:
+                asked = parse_header(value)
         if host is None:
             foreign = guards.host_fault(b"")
         elif origins and not foreign:
             foreign = guards.origins_fault(origins, host)
         if fault := foreign or guards.token_fault(authorization):
-            return announced, fault
+            return announced, fault, None
         if content_type != b"application/json":
             media_type = content_type.partition(b";")[0].strip().lower()
             if media_type != b"application/json":
-                return announced, UnsupportedMedia("expected Content-Type: application/json")
+                return announced, UnsupportedMedia("expected Content-Type: application/json"), None
         if encoding and encoding.lower() != b"identity":
-            return announced, UnsupportedMedia("send the body without Content-Encoding")
-        return announced, None
+            return announced, UnsupportedMedia("send the body without Content-Encoding"), None
+        return announced, None, asked
 
 
 async def _discard(receive: Receive) -> None:

@@ -7,6 +7,7 @@ or be cut anywhere; the claim and the identity marks make the outcome the same.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from rq import get_current_job
 
@@ -16,7 +17,9 @@ from metrics_core.limits import MAX_FUTURE_US
 from metrics_core.runs import ProducerRuns, split_runs
 from metrics_core.sample import Sample
 from metrics_core.summary import Summary, newest, summarize
+from metrics_core.trace import Trace, decode_traces, encode_traces
 from metrics_core.wire import decode_group, encode_batch
+from pipeline_http_redis.rq_safe import BatchJob
 from pipeline_http_redis.store.applier import Applier, Excluded, FoldedBatch
 
 _MOST_FOLDS = 10
@@ -27,20 +30,24 @@ class CannotSettle(LabError):
     """A batch was overtaken by others each time it was folded; RQ tries the job again."""
 
 
-def apply_batch(batch_id: str, samples: int) -> None:
+def apply_batch(batch_id: str, samples: int, traces: str = "") -> None:
     """RQ's entry: apply the group with this id (`samples` is for people who look at the queue)."""
     job = get_current_job()
-    assert job is not None, "runs as an RQ job only"
-    apply_claim(Applier(job.connection), batch_id, time.time_ns() // 1000)
+    assert isinstance(job, BatchJob), "runs as an RQ job of the lab only"
+    found = decode_traces(traces) if traces else []
+    for trace in found:
+        trace.passed("dequeued", job.dequeued_us)
+    apply_claim(Applier(job.connection), batch_id, time.time_ns() // 1000, found)
 
 
-def apply_claim(applier: Applier, batch_id: str, now_us: int) -> None:
+def apply_claim(applier: Applier, batch_id: str, now_us: int, traces: Sequence[Trace] = ()) -> None:
     """Fold and apply the group; fold again without identities that are marked already.
 
     Args:
         applier: The store.
         batch_id: Identity of the group.
         now_us: The worker's clock, to tell samples from the future.
+        traces: Of some of its samples.
 
     Raises:
         Malformed: The claim does not hold what the ingest put there.
@@ -51,12 +58,25 @@ def apply_claim(applier: Applier, batch_id: str, now_us: int) -> None:
     dead: list[Sample] = []
     for _ in range(_MOST_FOLDS):
         set_aside = encode_batch(dead) if dead else b""
-        excluded = applier.apply(batch_id, fold(groups, duplicates, len(dead), now_us), set_aside)
+        going_on = _among(groups, traces) if traces else b""
+        folded = fold(groups, duplicates, len(dead), now_us)
+        excluded = applier.apply(batch_id, folded, set_aside, going_on)
         if excluded is None:
             return
         groups, repeated = _without(groups, excluded, dead)
         duplicates += repeated
     raise CannotSettle(f"batch {batch_id} was overtaken {_MOST_FOLDS} times")
+
+
+def _among(groups: list[ProducerRuns], traces: Sequence[Trace]) -> bytes:
+    """The traces of samples that are to be applied: not of repeats, nor of what is set aside."""
+    runs = {(group.producer, group.epoch): group.runs for group in groups}
+    kept = [
+        trace
+        for trace in traces
+        if any(low <= trace.seq <= high for low, high in runs.get((trace.producer, trace.epoch), []))
+    ]
+    return encode_traces(kept) if kept else b""
 
 
 def fold(groups: list[ProducerRuns], duplicates: int, dead: int, now_us: int) -> FoldedBatch:

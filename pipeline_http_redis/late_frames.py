@@ -48,7 +48,12 @@ from priority.priority import MissingStreamError, PriorityTree
 
 from lab_runtime.logs import get_logger
 from pipeline_http_redis.connections import connections
-from pipeline_http_redis.http2_floods import REFUSED_STREAM_COSTS, cost_of, new_allowance
+from pipeline_http_redis.http2_floods import (
+    REFUSED_STREAM_COSTS,
+    cost_of,
+    new_allowance,
+    without_cancelled,
+)
 from pipeline_http_redis.http2_streams import CountingConnection
 
 _log = get_logger("http2")
@@ -66,7 +71,7 @@ _MOST_UNPARSED: Final = 16_384 + 9
 """The largest frame allowed (RFC 9113, 4.2) and its head."""
 
 
-_LEAST_AT_ONCE: Final = 2_048
+_LEAST_AT_ONCE: Final = 512
 _MOST_AT_ONCE: Final = 65_536
 """Bytes worked off in one go: a read may be one piece of a large batch or 3,000 pings."""
 
@@ -145,7 +150,7 @@ class PatientH2Protocol(H2Protocol):
             _log.warning("flooding_client_cut", frames=len(events))
             await self._end(ErrorCodes.ENHANCE_YOUR_CALM)
             return
-        await super()._handle_events(events)
+        await super()._handle_events(without_cancelled(events))
 
     async def _end(self, error: ErrorCodes) -> None:
         self._cut = True

@@ -39,6 +39,9 @@ class JsonSerializer:
 class BatchJob(Job):
     """A job of the lab: one committed group of batches, by its id."""
 
+    dequeued_us = 0
+    """When this worker got it, µs since 1970."""
+
     @property
     def func(self) -> Callable[..., Any] | None:
         """The function to call.

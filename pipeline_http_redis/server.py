@@ -153,7 +153,7 @@ class IngestServer:
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             self._endpoint.bodies.sweep()
-            connections.sweep()
+            await connections.sweep()
 
     async def _ready(self, _: Request) -> Response:
         failing = await self._failing()

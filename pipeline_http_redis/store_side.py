@@ -53,6 +53,7 @@ class StoreSide:
         self.sink: Sink = self._batcher
         self.counts = counts
         self._accepted = self._batcher.accepted if accepted is None else accepted
+        self._most_gathered = config.max_in_flight
         self._told = {"rejected": 0, "refused": 0}
         self._told_accepted = Histogram()
         self._meter = SelfMeter(config.name)
@@ -91,7 +92,9 @@ class StoreSide:
         counted = {"rejected": self.counts.rejected, "refused": self.counts.refused}
         accepted = self._accepted.copy()
         grown = {name: n - self._told[name] for name, n in counted.items() if n > self._told[name]}
-        await self.intake.report(grown, accepted.minus(self._told_accepted), self._meter.observe(), now_us())
+        gathered = (self._batcher.uncommitted_batches, self._most_gathered)
+        told = accepted.minus(self._told_accepted)
+        await self.intake.report(grown, told, self._meter.observe(), gathered, now_us())
         self._told, self._told_accepted = counted, accepted
 
     async def ledger(self) -> dict[str, Any]:

@@ -155,6 +155,7 @@ class BatchWorker(SimpleWorker):
                     found = None
                 self._store_is_back()
                 if found:
+                    found[0].dequeued_us = now_us()  # type: ignore[attr-defined]  # a BatchJob
                     found[0].redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
                     return found
             if self._store_away:
@@ -249,7 +250,9 @@ class BatchWorker(SimpleWorker):
         if error is not None and is_outage(error):
             raise error
         if not job.should_retry:
-            self._recovery.set_aside(job)  # first: a worker killed in between would leave it in no list at all
+            self._recovery.set_aside(
+                job
+            )  # first: a worker killed in between would leave it in no list at all
         super().handle_job_failure(job, queue, *args, **kwargs)
 
     # -- the end --------------------------------------------------------------------------------------------------

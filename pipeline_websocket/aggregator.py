@@ -193,6 +193,17 @@ class Aggregator:
             self._changed[name] = producer
         return bool(self._dirty)
 
+    @property
+    def ring_capacity(self) -> int:
+        """How many samples a ring holds."""
+        return self._ring_capacity
+
+    def resize_rings(self, capacity: int) -> None:
+        """Let each ring hold so many samples from now on; what no longer fits counts as overwritten."""
+        self._ring_capacity = capacity
+        for producer in self._producers.values():
+            producer.ring.resize(capacity)
+
     # -- reading -------------------------------------------------------------------------------------------------
 
     @property
@@ -206,6 +217,11 @@ class Aggregator:
         return sum(producer.ring.overwritten for producer in self._producers.values())
 
     @property
+    def producers(self) -> int:
+        """How many producers are known; each has a ring."""
+        return len(self._producers)
+
+    @property
     def processed_latency(self) -> Histogram:
         """Cumulative histogram of the clock *processed*."""
         self.fold()
@@ -216,9 +232,7 @@ class Aggregator:
         self.fold()
         changed, self._changed = self._changed, {}
         return {
-            name: ProducerView(
-                producer.last, producer.windows.summaries[-1] if producer.windows.summaries else None
-            )
+            name: ProducerView(producer.last, producer.windows.summaries)
             for name, producer in changed.items()
         }
 

@@ -4,13 +4,15 @@
 
     producer  →  {"type": "resume", "producer": "web-01", "epoch": 17…}     optional, at any time
               ←  {"type": "resume", "next_seq": 1042, "held": [[0, 1041]]}
+    producer  →  {"type": "trace", "producer": …, "epoch": …, "seq": 7, "sent_us": …}   optional
     producer  →  {…sample…}  [{…}, {…}]  {…}                                 frames 0, 1, 2
               ←  {"type": "reject", "frame": 1, "error": "schema", "detail": "$[1].seq: …"}
               ←  {"type": "ack", "frames": 3}                         0–2 are held or were rejected by name
 
 An ack goes out when frames have come and the last ack is 50 ms old, or at 1,000 frames: an idle producer is
 answered at once, a busy one twenty times a second. Backpressure is TCP's own: no further frame is read until the last
-one is in. A resume is not a batch and has no number.
+one is in. A resume is not a batch and has no number. Nor has a trace, which speaks of a sample in the frame right
+after it; only that one frame is timed.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from metrics_core.intervals import IntervalSet
 from metrics_core.rate_limit import RateLimit
 from metrics_core.sample import ExactInteger, ProducerName
 from metrics_core.sink import Batch, Sink
+from metrics_core.trace import TraceNote, begin, decode_note
 from metrics_core.wire import BatchDecoder
 
 ACK_EVERY_S: Final = 0.05
@@ -110,7 +113,9 @@ class ProducerConnection:
                         limit.take(samples, int(clock_s() * 1_000_000))
                     await accept(Batch(frame, samples))
                 except RemoteFault as fault:
-                    if not await self._answered_resume(frame, fault):
+                    if isinstance(fault, InvalidSample) and (note := _trace_note(frame)):
+                        await self._take_traced(note)
+                    elif not await self._answered_resume(frame, fault):
                         self._reject(fault)
                 else:
                     # Now, while they are in the processor's cache: later this would cost twice as much.
@@ -122,6 +127,24 @@ class ProducerConnection:
             self._counts.connections -= 1
             if self._ack_timer:
                 self._ack_timer.cancel()
+
+    async def _take_traced(self, note: TraceNote) -> None:
+        """Take the frame after a trace; another trace is none that it could be."""
+        frame = await self._connection.recv(decode=False)
+        received_us = self._now_us()
+        try:
+            samples = self._decode(frame)
+            of = (note.producer, note.epoch)
+            trace = begin(samples, note.seq, note.sent_us, received_us, self._now_us(), of)
+            if self._limit is not None:
+                self._limit.take(samples, int(self._loop.time() * 1_000_000))
+            await self._sink.accept(Batch(frame, samples, trace))
+        except RemoteFault as fault:
+            if not await self._answered_resume(frame, fault):
+                self._reject(fault)
+        else:
+            self._unacked += [sample.sampled_at_us for sample in samples]
+            self._count_frame()
 
     def _count_frame(self) -> None:
         self._frames += 1
@@ -174,6 +197,15 @@ class ProducerConnection:
             self._connection.transport.abort()
             return
         broadcast([self._connection], message, text=True)
+
+
+def _trace_note(frame: bytes) -> TraceNote | None:
+    if b'"trace"' not in frame:
+        return None
+    try:
+        return decode_note(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _let_go_of_frames(closed: ConnectionClosed) -> None:

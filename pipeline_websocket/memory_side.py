@@ -6,6 +6,7 @@ Not here: the transport before it. `server.py` puts WebSocket there.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,11 +18,13 @@ from lab_runtime.process import end_with, now_us
 from metrics_core.intervals import IntervalSet
 from metrics_core.ledger import count, format_ledger
 from metrics_core.sink import Batch, Refusals, Sink
+from metrics_core.trace import MOST_SHOWN, Trace
 from metrics_core.windows_view import windows_view
 from pipeline_websocket.aggregator import Aggregator
 from pipeline_websocket.config import Config
 from pipeline_websocket.fanout import SnapshotTicker
 from pipeline_websocket.ingest import Counts, Holder
+from pipeline_websocket.knobs import Knobs
 from pipeline_websocket.whereabouts import look
 
 
@@ -33,6 +36,8 @@ class AggregatorSink:
         self._add = aggregator.add
         self.arrivals = 0
         """Samples of all batches taken, repeats included."""
+        self.traces: deque[Trace] = deque(maxlen=MOST_SHOWN)
+        """Of samples that were applied since the last look."""
 
     async def accept(self, batch: Batch) -> None:
         """Take a batch at once.
@@ -40,8 +45,14 @@ class AggregatorSink:
         Raises:
             LimitReached: A bound on producers, epochs or gaps; nothing is kept.
         """
+        trace = batch.trace
+        if trace is not None and trace.seq in self._aggregator.held(trace.producer, trace.epoch):
+            trace = None  # a repeat
         self._add(batch.samples, now_us())
         self.arrivals += len(batch.samples)
+        if trace is not None:
+            trace.passed("applied", now_us())
+            self.traces.append(trace)
 
     async def held(self, name: str, epoch: int) -> IntervalSet:
         """The sequence numbers in the aggregates of one producer and epoch."""
@@ -56,6 +67,7 @@ class MemorySide:
         holder: Tells what is held of a producer.
         connected: What the transport counts.
         connections: Of the transport's port.
+        knobs: What can be changed in it while it runs.
     """
 
     def __init__(self, config: Config) -> None:
@@ -68,7 +80,8 @@ class MemorySide:
         self.connections = Connections(config.max_connections)
         self.counts: Refusals = self.connected
         self.fanout = Fanout()
-        self._ticker = SnapshotTicker(config, self._aggregator, self.connected, self.fanout)
+        self.knobs = Knobs(self._aggregator)
+        self._ticker = SnapshotTicker(config, self._aggregator, self.connected, self.fanout, held_here.traces)
 
     @asynccontextmanager
     async def running(self, stop: asyncio.Event) -> AsyncIterator[None]:
@@ -128,6 +141,7 @@ class MemorySide:
         gauges = self.connections.gauges() | {
             "feed_subscribers": fanout.subscribers,
             "producer_connections": self.connected.connections,
+            "producer_connections_compressed": self.knobs.compressing,
             "samples_not_folded": self._aggregator.pending,
         }
         latencies = {

@@ -51,6 +51,13 @@ class Ring:
             slots[: upto - capacity] = samples[fits:]
         self._next = upto % capacity
 
+    def resize(self, capacity: int) -> None:
+        """Hold so many from now on; where that is fewer, the oldest go, and are counted in `overwritten`."""
+        slots = self.newest_first()[:capacity]
+        slots.reverse()
+        self.overwritten += len(self._slots) - len(slots)
+        self._slots, self._capacity, self._next = slots, capacity, len(slots) % capacity
+
     def newest_first(self) -> list[Sample]:
         """The samples held, newest first."""
         slots = self._slots

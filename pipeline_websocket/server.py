@@ -1,7 +1,8 @@
 """The process of pipeline B: one port for producers (`/v1/ingest`), dashboards (`/v1/feed`) and plain GET requests.
 
 Compression is off: it costs 32 KiB a connection, a frame of one sample gains nothing, and a frame that claims to be
-compressed ends its connection before anything is inflated, so no bomb can go off.
+compressed ends its connection before anything is inflated, so no bomb can go off. For the lesson's sake `knobs.py`
+turns it on for producers.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from metrics_core.rate_limit import RateLimit
 from metrics_core.wire import BatchDecoder
 from pipeline_websocket.config import Config
 from pipeline_websocket.ingest import ProducerConnection
+from pipeline_websocket.knobs import PATH as KNOBS
+from pipeline_websocket.knobs import KnobRoutes
 from pipeline_websocket.memory_side import MemorySide
 
 INGEST: Final = "/v1/ingest"
@@ -137,8 +140,9 @@ class PipelineServer:
         """Serve until `stop` is set; then close every connection with 1001 (going away)."""
         config = self._config
         memory = self._memory
-        sockets = frozenset({INGEST, FEED, ORDERS} if self._orders else {INGEST, FEED})
-        http = HttpRoutes(sockets, get_routes(memory), config.guards, GUARDED, memory.connections)
+        sockets = frozenset({INGEST, FEED, KNOBS, *([ORDERS] if self._orders else [])})
+        routes = get_routes(memory)
+        http = KnobRoutes(memory.knobs, INGEST, sockets, routes, config.guards, GUARDED, memory.connections)
         async with (
             memory.running(stop),
             listening(self._connected, config.host, config.port, http, config.tls),
@@ -153,8 +157,14 @@ class PipelineServer:
             await memory.fanout.serve(connection)
         elif path == ORDERS and self._orders:
             await serve_order(self._orders.obey, connection)
+        elif path == KNOBS:
+            await memory.knobs.serve(connection)
         else:
             producer = ProducerConnection(
                 connection, memory.sink, memory.holder, self._decoder, memory.connected, now_us, self._limit
             )
-            await producer.serve()
+            memory.knobs.producers.add(connection)
+            try:
+                await producer.serve()
+            finally:
+                memory.knobs.producers.discard(connection)

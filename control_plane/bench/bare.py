@@ -75,7 +75,9 @@ def serve_websocket(port: int) -> None:
     async def histograms() -> tuple[int, bytes, str]:
         return json_answer({"processed": latency.as_pairs()})
 
-    routes = HttpRoutes(frozenset({"/v1/ingest", "/timed"}), {"/v1/histograms": histograms}, Guards(), frozenset())
+    routes = HttpRoutes(
+        frozenset({"/v1/ingest", "/timed"}), {"/v1/histograms": histograms}, Guards(), frozenset()
+    )
 
     async def process(connection: ServerConnection, request: Request) -> Response | None:
         return await routes(connection, request)

@@ -1,4 +1,4 @@
-"""What every endpoint of the controls does alike: read a bounded body, check it, answer as JSON, tell faults in words."""
+"""What every endpoint of the controls does alike: read a bounded body, check it, answer as JSON, faults included."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from control_plane.controls.refusals import NotDone
 from metrics_core.errors import LabError, Malformed, RemoteFault, SchemaViolation, TooLarge
 
 MOST_BYTES: Final = 4_096
@@ -18,28 +19,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
 
 
-class NotAvailable(RemoteFault):
-    """This lab cannot do it; the text says why."""
-
-    error, status = "not_available", 422
-
-
-class Conflict(RemoteFault):
-    """It cannot be done now."""
-
-    error, status = "conflict", 409
-
-
-class Unknown(RemoteFault):
-    """There is nothing of this name."""
-
-    error, status = "not_found", 404
-
-
-class NotDone(RemoteFault):
-    """It was tried, and a part of the lab did not do it."""
-
-    error, status = "not_done", 502
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """A request that takes nothing: no body, or `{}`."""
 
 
 def answering(endpoint: Endpoint) -> Endpoint:

@@ -16,15 +16,33 @@ PIPELINE_B: Final = "pipeline_b"
 KEEPER: Final = "keeper"
 
 OnOff = Literal["on", "off"]
-RateFactor = Annotated[Literal[1, 10, 100], Meta(description="samples per second and server, times what the lab was started with")]
+RateFactor = Annotated[
+    Literal[1, 10, 100],
+    Meta(description="samples per second and server, times what the lab was started with"),
+]
 Batch = Annotated[int, Meta(ge=1, le=10_000, description="samples that a server puts into one send")]
-Transport = Annotated[Literal["twin", "http1", "http2", "websocket"], Meta(description="what the fleet speaks; twin: every sample down both pipelines")]
-Replay = Annotated[OnOff, Meta(description="whether servers resend from their outboxes what pipeline B acked and lost")]
+Transport = Annotated[
+    Literal["twin", "http1", "http2", "websocket"],
+    Meta(description="what the fleet speaks; twin: every sample down both pipelines"),
+]
+Replay = Annotated[
+    OnOff, Meta(description="whether servers resend from their outboxes what pipeline B acked and lost")
+]
 Servers = Annotated[int, Meta(ge=0, le=10_000, description="virtual servers in the fleet")]
 Workers = Annotated[int, Meta(ge=0, le=8, description="RQ workers of pipeline A")]
-RingCapacity = Annotated[int, Meta(ge=1, le=1_000_000, description="samples per producer that pipeline B's ring keeps")]
-Compression = Annotated[OnOff, Meta(description="permessage-deflate on the frames that producers send to pipeline B; a change makes them connect anew")]
-Fsync = Annotated[Literal["always", "everysec", "no"], Meta(description="when the store forces its append-only file to disk (appendfsync)")]
+RingCapacity = Annotated[
+    int, Meta(ge=1, le=1_000_000, description="samples per producer that pipeline B's ring keeps")
+]
+Compression = Annotated[
+    OnOff,
+    Meta(
+        description="permessage-deflate on what producers send to pipeline B; a change makes them connect anew"
+    ),
+]
+Fsync = Annotated[
+    Literal["always", "everysec", "no"],
+    Meta(description="when the store forces its append-only file to disk (appendfsync)"),
+]
 
 
 class KnobChange(Struct, forbid_unknown_fields=True):
@@ -93,24 +111,28 @@ def _bounds() -> dict[str, dict[str, Any]]:
 BOUNDS: Final = _bounds()
 
 
-def listed(seen: dict[str, Any], why_not: dict[str, str]) -> Knobs:
+def listed(
+    seen: dict[str, Any], why_not: dict[str, str], ranges: dict[str, dict[str, Any]] | None = None
+) -> Knobs:
     """All knobs.
 
     Args:
         seen: Present values by name.
         why_not: By name, why a knob cannot be changed; a name that is missing, or an empty text: it can.
+        ranges: By name, bounds that this lab sets more narrowly (`low`, `high`).
     """
     views = []
     for name in PLACES:
         bounds, reason = BOUNDS[name], why_not.get(name, "")
+        narrow = (ranges or {}).get(name, {})
         views.append(
             KnobView(
                 name=name,
                 meaning=bounds["description"],
                 value=seen.get(name),
                 words=bounds.get("enum"),
-                low=bounds.get("minimum"),
-                high=bounds.get("maximum"),
+                low=narrow.get("low", bounds.get("minimum")),
+                high=narrow.get("high", bounds.get("maximum")),
                 available=not reason,
                 why_not=reason,
             )

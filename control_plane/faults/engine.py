@@ -121,6 +121,11 @@ class FaultEngine:
             await self.undo_all()
         await self._background.__aexit__(kind, error, traceback)
 
+    @property
+    def events(self) -> EventLog:
+        """Where it tells what happens."""
+        return self._events
+
     async def listing(self) -> dict[str, Any]:
         """What can be broken here, and what was: the answer of `GET /api/faults`."""
         catalog = []

@@ -10,7 +10,7 @@ import anyio
 
 from control_plane.client import LabClient
 from control_plane.faults.catalog import ANY_WORKER
-from control_plane.faults.recovery import Backlog
+from control_plane.faults.recovery import Backlog, fleet_rate
 from control_plane.plan import STORE
 from lab_runtime.self_faults import PATH
 from metrics_core.errors import LabError
@@ -95,6 +95,7 @@ class InsideRecovery:
         if kind not in _DASHBOARDS:
             while not ((found := await self._backlog()) and found.is_back(backlog, self._per_s)):
                 await anyio.sleep(LOOK_EVERY_S)
+                self._per_s = await fleet_rate(self._client, self._per_s)
 
     async def _is_back(self, target: str, workers: list[str]) -> bool:
         if target in self._parts:

@@ -1,4 +1,4 @@
-"""The fault engine of a lab under `up`: it lives in the supervisor's process, the one that no fault is aimed at."""
+"""The fault engine of a lab under `up`, and its keeper: in the supervisor's process, the one no fault is aimed at."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from control_plane.client import LabClient
+from control_plane.controls.keeper import LabKeeper
 from control_plane.events import EventLog
 from control_plane.faults.background import Background
 from control_plane.faults.dashboards import DashboardFaults
@@ -40,6 +41,7 @@ async def running_faults(
     """
     door = StoreDoor(plan.redis_url, plan.redis_socket)
     jobs = JobsView(door)
+    keeper = LabKeeper(settings, plan, supervisor, door, events)
     async with LabClient(settings.urls, settings.token) as client, Background(events) as background:
         network = NetworkFaults(settings.urls, client, supervisor, door, background)
         actuators = (
@@ -53,7 +55,7 @@ async def running_faults(
         try:
             async with (
                 FaultEngine(actuators, recovery, events, now_us) as engine,
-                listening(engine, plan.faults_socket),
+                listening(engine, plan.faults_socket, keeper),
             ):
                 yield engine
         finally:

@@ -62,6 +62,15 @@ class Before:
     pids: dict[str, int]
 
 
+async def fleet_rate(client: LabClient, last: float) -> float:
+    """Samples per second that the fleet makes now (its knobs may have been turned); `last` where it does not tell."""
+    try:
+        told = await client.call("GET", "fleet", "/api/fleet")
+        return float(told["rate"]) * float(told["servers"])
+    except (LabError, KeyError, TypeError, ValueError):
+        return last
+
+
 class LabRecovery:
     """Looks at the supervisor's children, the fleet's outboxes and the queue.
 
@@ -70,7 +79,7 @@ class LabRecovery:
         prober: Asks whether one is ready.
         client: Asks the fleet.
         jobs: Looks at the queue.
-        samples_per_s: What the fleet sends.
+        samples_per_s: What the fleet sends at the start.
     """
 
     def __init__(
@@ -113,6 +122,7 @@ class LabRecovery:
         if kind not in _READY_IS_ENOUGH:
             while not ((found := await self._look()) and found.is_back(before.backlog, self._per_s)):
                 await anyio.sleep(LOOK_EVERY_S)
+                self._per_s = await fleet_rate(self._client, self._per_s)
 
     def _concerned(self, kind: str, target: str) -> list[Child]:
         """The processes whose readiness counts; for servers, that is the fleet."""

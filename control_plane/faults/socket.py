@@ -1,8 +1,9 @@
 """How other processes of the lab reach the engine: a Unix socket in the run's folder, for the lab's own user alone.
 
-One JSON object a line, each way. Asked: `{"do": "list" | "begin" | "undo" | "reveal" | "undo_all", …}`. Answered:
-`{"result": …}`, or `{"error": …, "detail": …, "status": …}` as on the wire. One connection at a time does one thing
-after the other; both ends wait a bounded time.
+One JSON object a line, each way. Asked: `{"do": "list" | "begin" | "undo" | "reveal" | "undo_all", …}`, and of the
+lab's keeper (`controls/keeper.py`) `{"do": "kept" | "keep" | "tell", …}`. Answered: `{"result": …}`, or
+`{"error": …, "detail": …, "status": …}` as on the wire. One connection at a time does one thing after the other; both
+ends wait a bounded time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from control_plane.controls.keeper import Keeper
 from control_plane.faults.actuators import FaultRefused
 from control_plane.faults.catalog import Request
 from control_plane.faults.engine import BEGIN_WITHIN_S, FaultEngine
@@ -60,11 +62,18 @@ class _Told(RemoteFault):
         super().__init__(detail)
 
 
-class _Ask(msgspec.Struct, forbid_unknown_fields=True):
+class Ask(msgspec.Struct, forbid_unknown_fields=True):
+    """One line to the supervisor's process: what to do, and what that needs."""
+
     do: str
     id: int = 0
     by: str = ""
     request: Request | None = None
+    knob: str = ""
+    value: int | str = ""
+    kind: str = ""
+    process: str = ""
+    text: str = ""
 
 
 class _Answer(msgspec.Struct):
@@ -75,8 +84,8 @@ class _Answer(msgspec.Struct):
 
 
 @asynccontextmanager
-async def listening(engine: FaultEngine, path: Path) -> AsyncIterator[None]:
-    """Serve an engine on a socket.
+async def listening(engine: FaultEngine, path: Path, keeper: Keeper | None = None) -> AsyncIterator[None]:
+    """Serve an engine, and the lab's keeper, on a socket.
 
     Raises:
         LabError: The socket cannot be had.
@@ -89,7 +98,7 @@ async def listening(engine: FaultEngine, path: Path) -> AsyncIterator[None]:
         conversations.add(task)
         try:
             with suppress(OSError, ValueError, asyncio.CancelledError):  # ValueError: a line over the limit
-                await _converse(engine, reader, writer)
+                await _converse(engine, keeper, reader, writer)
         finally:
             conversations.discard(task)
             writer.transport.abort() if not writer.is_closing() else None
@@ -111,22 +120,24 @@ async def listening(engine: FaultEngine, path: Path) -> AsyncIterator[None]:
             path.unlink(missing_ok=True)
 
 
-async def _converse(engine: FaultEngine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _converse(
+    engine: FaultEngine, keeper: Keeper | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     while True:
         async with asyncio.timeout(IDLE_S):
             line = await reader.readline()
         if not line:
             writer.close()
             return
-        writer.write(msgspec.json.encode(await _answer(engine, line)) + b"\n")
+        writer.write(msgspec.json.encode(await _answer(engine, keeper, line)) + b"\n")
         async with asyncio.timeout(ANSWERS_WITHIN_S):
             await writer.drain()
 
 
-async def _answer(engine: FaultEngine, line: bytes) -> _Answer:
+async def _answer(engine: FaultEngine, keeper: Keeper | None, line: bytes) -> _Answer:
     try:
-        ask = msgspec.json.decode(line, type=_Ask)
-        return _Answer(result=await _do(engine, ask))
+        ask = msgspec.json.decode(line, type=Ask)
+        return _Answer(result=await _do(engine, keeper, ask))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         refused = FaultRefused(str(error))
         return _Answer(error=refused.error, detail=refused.detail, status=refused.status)
@@ -134,7 +145,7 @@ async def _answer(engine: FaultEngine, line: bytes) -> _Answer:
         return _Answer(error=fault.error, detail=fault.detail, status=fault.status)
 
 
-async def _do(engine: FaultEngine, ask: _Ask) -> dict[str, Any]:
+async def _do(engine: FaultEngine, keeper: Keeper | None, ask: Ask) -> dict[str, Any]:
     match ask.do:
         case "list":
             return await engine.listing()
@@ -146,6 +157,12 @@ async def _do(engine: FaultEngine, ask: _Ask) -> dict[str, Any]:
             return await engine.reveal(ask.id)
         case "undo_all":
             return await engine.undo_all()
+        case "kept" if keeper:
+            return msgspec.structs.asdict(await keeper.kept())
+        case "keep" if keeper:
+            return msgspec.structs.asdict(await keeper.keep(ask.knob, ask.value))
+        case "tell" if keeper:
+            return await keeper.tell(ask.kind, ask.process, ask.text)
     raise FaultRefused(f"do: {ask.do:.20} is nothing that the engine does")
 
 
@@ -173,25 +190,26 @@ class FarEngine:
 
     async def listing(self) -> dict[str, Any]:
         """`GET /api/faults`."""
-        return await self._call(_Ask("list"))
+        return await self.call(Ask("list"))
 
     async def begin(self, request: Request, by: str) -> dict[str, Any]:
         """Begin a fault; gives its record."""
-        return await self._call(_Ask("begin", by=by, request=request))
+        return await self.call(Ask("begin", by=by, request=request))
 
     async def undo(self, fault_id: int) -> dict[str, Any]:
         """End a fault's effect; gives its record."""
-        return await self._call(_Ask("undo", id=fault_id))
+        return await self.call(Ask("undo", id=fault_id))
 
     async def reveal(self, fault_id: int) -> dict[str, Any]:
         """Make a hidden fault known; gives its record."""
-        return await self._call(_Ask("reveal", id=fault_id))
+        return await self.call(Ask("reveal", id=fault_id))
 
     async def undo_all(self) -> dict[str, Any]:
         """End all; gives the listing."""
-        return await self._call(_Ask("undo_all"))
+        return await self.call(Ask("undo_all"))
 
-    async def _call(self, ask: _Ask) -> dict[str, Any]:
+    async def call(self, ask: Ask) -> dict[str, Any]:
+        """Ask, and give what is answered; raises `RemoteFault`."""
         try:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
                 line = await self._exchange(msgspec.json.encode(ask) + b"\n")

@@ -7,13 +7,43 @@
 import { LABEL_LANES, placeLabels } from "./marks.js";
 
 /** @typedef {import("./marks.js").Mark} Mark */
-/** @typedef {{broke: string, back: string, card: string, font: string}} MarkColours */
+/** @typedef {{broke: string, back: string, card: string, font: string, axis_px: number}} MarkColours */
 
-const FONT_PX = 11;
-const LANE_PX = 13;
 const PADDING_PX = 3;
-/** Room above the lines of a chart, so that a label never covers one. */
-export const LABELS_PX = LABEL_LANES * LANE_PX;
+
+/**
+ * Labels are a little smaller than the axes' numbers.
+ * @param {number} axis_px
+ */
+const font_px = (axis_px) => axis_px - 1;
+
+/**
+ * Height of a line of labels.
+ * @param {number} axis_px
+ */
+const lane_px = (axis_px) => axis_px + 1;
+
+/**
+ * Room above the lines of a chart, so that a label never covers one.
+ * @param {number} axis_px
+ */
+export const labels_px = (axis_px) => LABEL_LANES * lane_px(axis_px);
+
+/**
+ * The crosshair: where all charts are read.
+ * @param {CanvasRenderingContext2D} context
+ * @param {{top: number, bottom: number}} area @param {number} at pixels @param {MarkColours} colours
+ */
+export function drawCross(context, area, at, colours) {
+  context.save();
+  context.lineWidth = 1;
+  context.strokeStyle = colours.back;
+  context.beginPath();
+  context.moveTo(at, area.top);
+  context.lineTo(at, area.bottom);
+  context.stroke();
+  context.restore();
+}
 
 /**
  * @param {CanvasRenderingContext2D} context
@@ -23,27 +53,29 @@ export const LABELS_PX = LABEL_LANES * LANE_PX;
  */
 export function drawMarks(context, area, marks, colours) {
   if (marks.length === 0) return;
+  const lane = lane_px(colours.axis_px);
+  const labels_top = area.top - labels_px(colours.axis_px);
   context.save();
   context.lineWidth = 1.5;
   for (const { at, broke } of marks) {
     context.strokeStyle = broke ? colours.broke : colours.back;
     context.setLineDash(broke ? [] : [2, 3]);
     context.beginPath();
-    context.moveTo(at, area.top - LABELS_PX);
+    context.moveTo(at, labels_top);
     context.lineTo(at, area.bottom);
     context.stroke();
   }
-  context.font = `600 ${FONT_PX}px ${colours.font}`;
+  context.font = `600 ${font_px(colours.axis_px)}px ${colours.font}`;
   context.textBaseline = "middle";
   const widths = marks.map(({ label }) => context.measureText(label).width + 2 * PADDING_PX);
   const labels = marks.map(({ at, broke }, i) => ({ at, broke, width: widths[i] }));
   placeLabels(labels, area.left, area.right).forEach((place, i) => {
     if (!place) return;
-    const top = area.top - LABELS_PX + place.lane * LANE_PX;
+    const top = labels_top + place.lane * lane;
     context.fillStyle = colours.card;
-    context.fillRect(place.from, top, widths[i], LANE_PX);
+    context.fillRect(place.from, top, widths[i], lane);
     context.fillStyle = marks[i].broke ? colours.broke : colours.back;
-    context.fillText(marks[i].label, place.from + PADDING_PX, top + LANE_PX / 2);
+    context.fillText(marks[i].label, place.from + PADDING_PX, top + lane / 2);
   });
   context.restore();
 }

@@ -2,18 +2,26 @@
 /** What the charts show. Pure. */
 
 import * as format from "./format.js";
+import { NAMED } from "./series.js";
 
 /** @typedef {import("./series.js").Column} Column */
+/**
+ * A line of each pipeline; a named one's column is one that the pipeline names itself.
+ * @typedef {{column: string, name: string, dashed: boolean, named?: boolean}} Line
+ */
 
 /**
  * @typedef {object} ChartSpec
  * @property {string} id
  * @property {string} title
  * @property {string} unit of the value axis
+ * @property {string} [raw_unit] of the values, where the axis has another one
  * @property {string} definition
- * @property {Array<{column: Column, name: string, dashed: boolean}>} lines per pipeline
- * @property {"linear" | "logarithmic"} scale
+ * @property {Line[]} lines per pipeline
+ * @property {string} [named] with what the names of further columns begin, each of which has a line of its own
+ * @property {import("./axis.js").Scale} scale charts that are logarithmic share one axis, which the viewer may change
  * @property {number} least the value axis never ends below this
+ * @property {number} [most] no value can be above this
  * @property {(value: number) => string} text a value with its unit
  * @property {(value: number) => string} tick a value on the axis
  */
@@ -64,7 +72,7 @@ const one = (column) => [{ column, name: "", dashed: false }];
 export const LOAD_CHARTS = [
   {
     id: "rate",
-    title: "Rate",
+    title: "Throughput",
     unit: "samples/s",
     definition: "Samples processed per second.",
     lines: one("rate"),
@@ -81,6 +89,34 @@ export const LOAD_CHARTS = [
     lines: one("backlog_percent"),
     scale: "linear",
     least: 10,
+    most: 100,
+    text: format.percent,
+    tick: plain,
+  },
+  {
+    id: "lost",
+    title: "Lost and duplicates",
+    unit: "samples",
+    definition: "Since the run began. Lost: made and nowhere any more, by the audit. Duplicates: recognised, counted once.",
+    lines: [
+      { column: "lost", name: "lost", dashed: false },
+      { column: "duplicates", name: "duplicates", dashed: true },
+    ],
+    scale: "linear",
+    least: 10,
+    text: format.count,
+    tick: plain,
+  },
+  {
+    id: "buffers",
+    title: "Buffers",
+    unit: "% of their bounds",
+    definition: "How full each buffer is. A full one makes the part before it wait; the ring alone overwrites its oldest.",
+    lines: [],
+    named: NAMED.buffers,
+    scale: "linear",
+    least: 10,
+    most: 100,
     text: format.percent,
     tick: plain,
   },
@@ -88,8 +124,9 @@ export const LOAD_CHARTS = [
     id: "cpu",
     title: "CPU",
     unit: "% of one core",
-    definition: "All processes of the pipeline together.",
+    definition: "Thick: all processes of the pipeline together. Thin: each of them.",
     lines: one("cpu_percent"),
+    named: NAMED.cpu,
     scale: "linear",
     least: 10,
     text: format.percent,
@@ -99,8 +136,10 @@ export const LOAD_CHARTS = [
     id: "memory",
     title: "Memory",
     unit: "MB",
-    definition: "Resident, all processes of the pipeline together.",
+    raw_unit: "bytes",
+    definition: "Resident. Thick: all processes of the pipeline together. Thin: each of them.",
     lines: one("rss_bytes"),
+    named: NAMED.rss,
     scale: "linear",
     least: 100e6,
     text: format.bytes,

@@ -1,52 +1,25 @@
 // @ts-check
 /**
  * The only module that touches `window.Chart`. A `LineChart` draws columns of the pipelines' histories over
- * the last minute: A wide and below, B narrow and above, so that equal lines are both seen; the newest value
- * carries the pipeline's mark (● or ▲, filled for p50, hollow for p99).
+ * the time span of the view: A wide and below, B narrow and above, so that equal lines are both seen; the newest value
+ * carries the pipeline's mark (● or ▲, filled for p50, hollow for p99). Lines that a pipeline names itself (its
+ * processes, its buffers) are thin and carry their names. A frozen baseline lies dotted below.
  *
  * Points are reused from frame to frame; nothing is parsed, animated or measured by Chart.js but the axes,
  * and these are fixed by the caller. Not here: WebSockets, the page around the canvas.
  */
 
-import { drawMarks } from "./chart_marks.js";
-import { lineOptions } from "./chart_options.js";
+import { datasetOf, drawEnds, namedLines } from "./chart_lines.js";
+import { drawCross, drawMarks, labels_px } from "./chart_marks.js";
+import { fitOptions, lineOptions, setSpan } from "./chart_options.js";
 import { extentOf, fillPoints } from "./chart_points.js";
+import { readPalette } from "./palette.js";
 
 /** @typedef {import("./chart_specs.js").ChartSpec} ChartSpec */
 /** @typedef {import("./pipeline_state.js").PipelineState} PipelineState */
 /** @typedef {import("./marks.js").Mark} Mark */
-/** @typedef {{pipelines: string[], soft: string, line: string, broke: string, back: string, card: string,
- *   font: string}} Palette */
-/** @typedef {import("./chart_points.js").Point} Point */
-
-const WIDTHS = [4, 2];
-const MARK_RADIUS = 5;
-
-/**
- * Colours and type of the style sheet that is in force.
- * @returns {Palette}
- */
-export function readPalette() {
-  const style = getComputedStyle(document.documentElement);
-  const read = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-  const font = getComputedStyle(document.body).fontFamily;
-  const [soft, line, card, broke] = ["--soft", "--line", "--card", "--broke"].map(read);
-  return { pipelines: [read("--a"), read("--b")], soft, line, card, broke, back: soft, font };
-}
-
-/** @param {CanvasRenderingContext2D} context @param {number} pipeline @param {number} x @param {number} y */
-function traceMark(context, pipeline, x, y) {
-  context.beginPath();
-  if (pipeline === 0) {
-    context.arc(x, y, MARK_RADIUS, 0, 2 * Math.PI);
-  } else {
-    const r = MARK_RADIUS * 1.25;
-    context.moveTo(x, y - r);
-    context.lineTo(x + r, y + r * 0.8);
-    context.lineTo(x - r, y + r * 0.8);
-    context.closePath();
-  }
-}
+/** @typedef {import("./palette.js").Palette} Palette */
+/** @typedef {import("./view_state.js").ViewState} ViewState */
 
 export class LineChart {
   /** @param {HTMLCanvasElement} canvas @param {ChartSpec} spec @param {number} pipelines how many */
@@ -54,23 +27,20 @@ export class LineChart {
     const Chart = /** @type {any} */ (globalThis).Chart;
     if (!Chart) throw new Error("Chart.js did not load from /vendor/chart.js");
     this.spec = spec;
+    this.canvas = canvas;
     /** @type {Palette} */
     this.palette = readPalette();
     /** @type {Mark[]} */
     this.marks = [];
-    this.datasets = Array.from({ length: pipelines }, (_, pipeline) => pipeline).flatMap((pipeline) =>
-      spec.lines.map(({ column, name, dashed }) => ({
-        data: /** @type {Point[]} */ ([]),
-        label: `${"AB"[pipeline]} ${name}`.trim(),
-        borderWidth: dashed ? WIDTHS[pipeline] * 0.6 : WIDTHS[pipeline],
-        borderDash: dashed ? [5, 4] : [],
-        borderColor: "",
-        order: -pipeline, // a lower order is drawn above
-        pipeline,
-        column,
-        dashed,
-      })),
-    );
+    /** @type {number | null} place of the crosshair, seconds before the right end */
+    this.cross_s = null;
+    const which = Array.from({ length: 2 * pipelines }, (_, i) => ({ pipeline: i >> 1, ghost: i % 2 === 1 }));
+    this.datasets = which.flatMap(({ pipeline, ghost }) => spec.lines.map((line) => datasetOf(line, pipeline, ghost)));
+    this.fixed = this.datasets.length;
+    /** Which named lines there are, and whose lines are shown. */
+    this.named = "";
+    /** @type {number | null} */
+    this.shown = null;
     this.chart = new Chart(canvas, {
       type: "line",
       data: { datasets: this.datasets },
@@ -85,20 +55,58 @@ export class LineChart {
     this.palette = readPalette();
     const { palette, chart } = this;
     for (const dataset of this.datasets) dataset.borderColor = palette.pipelines[dataset.pipeline];
-    for (const axis of [chart.options.scales.x, chart.options.scales.y]) {
-      axis.ticks.color = palette.soft;
-      axis.ticks.font = { family: palette.font, size: 12 };
-      axis.grid.color = palette.line;
-    }
+    fitOptions(chart.options, palette, labels_px(palette.axis_px), this.spec.named !== undefined);
     chart.update("none");
   }
 
-  /** @param {PipelineState[]} pipelines @param {number} now_us */
-  fill(pipelines, now_us) {
+  /** @param {number | null} pipeline whose lines are drawn; null: all */
+  show(pipeline) {
+    this.shown = pipeline;
+    for (const dataset of this.datasets) dataset.hidden = pipeline !== null && dataset.pipeline !== pipeline;
+  }
+
+  /**
+   * The lines that the pipelines name, where they are others than before.
+   * @param {PipelineState[]} pipelines
+   */
+  #takeNamed(pipelines) {
+    const found = namedLines(this.spec, pipelines);
+    if (found.key === this.named) return;
+    this.named = found.key;
+    const own = found.lines.flatMap((lines, pipeline) => lines.map((line) => datasetOf(line, pipeline)));
+    this.datasets.splice(this.fixed, Infinity, ...own);
+    for (const dataset of own) dataset.borderColor = this.palette.pipelines[dataset.pipeline];
+    this.show(this.shown);
+  }
+
+  /** @param {PipelineState[]} pipelines @param {number} end_us time at the right end @param {ViewState} view */
+  fill(pipelines, end_us, { window_s, baseline, paused_at_us }) {
+    setSpan(this.chart.options.scales.x, window_s, paused_at_us !== null);
+    this.#takeNamed(pipelines);
     for (const dataset of this.datasets) {
-      const { series } = pipelines[dataset.pipeline];
-      fillPoints(dataset.data, series, series.columns[dataset.column], now_us);
+      const series = dataset.ghost ? baseline?.series[dataset.pipeline] : pipelines[dataset.pipeline].series;
+      const at_us = dataset.ghost && baseline ? baseline.at_us : end_us;
+      if (series) fillPoints(dataset.data, series, series.values(dataset.column), at_us, window_s);
+      else dataset.data.length = 0;
     }
+  }
+
+  /**
+   * Move the crosshair without taking new values.
+   * @param {number | null} seconds before the right end, negative
+   */
+  cross(seconds) {
+    this.cross_s = seconds;
+    this.chart.draw();
+  }
+
+  /**
+   * @param {number} pixel from the canvas's left edge
+   * @returns {number | null} seconds before the right end; null beside the lines
+   */
+  secondsAt(pixel) {
+    const { chartArea, scales } = this.chart;
+    return pixel < chartArea.left || pixel > chartArea.right ? null : scales.x.getValueForPixel(pixel);
   }
 
   /** Lowest and highest value in view; NaN where there is none. */
@@ -108,12 +116,13 @@ export class LineChart {
 
   /**
    * Draw what `fill` took.
-   * @param {{lowest: number, highest: number, step?: number}} ends of the value axis; between ticks if linear
+   * @param {import("./axis.js").Ends} ends of the value axis; between ticks if linear
    * @param {Mark[]} marks
    */
   draw(ends, marks) {
     this.marks = marks;
     const { y } = this.chart.options.scales;
+    y.type = ends.scale;
     y.min = ends.lowest;
     y.max = ends.highest;
     y.ticks.stepSize = ends.step;
@@ -127,16 +136,12 @@ export class LineChart {
     // Chart.js draws once while it is being made, before there are marks.
     const marks = (this.marks ?? []).map((mark) => ({ ...mark, at: across(mark) }));
     drawMarks(ctx, chartArea, marks, this.palette);
-    this.datasets.forEach((dataset, index) => {
-      const at = dataset.data.length - 1;
-      const point = chart.getDatasetMeta(index).data[at];
-      if (!point || point.skip || !(point.x >= chartArea.left) || point.y < chartArea.top) return;
-      traceMark(ctx, dataset.pipeline, point.x, point.y);
-      ctx.fillStyle = dataset.dashed ? this.palette.card : dataset.borderColor;
-      ctx.strokeStyle = dataset.dashed ? dataset.borderColor : this.palette.card;
-      ctx.lineWidth = 1.5;
-      ctx.fill();
-      ctx.stroke();
+    if (this.cross_s != null) drawCross(ctx, chartArea, chart.scales.x.getPixelForValue(this.cross_s), this.palette);
+    const ends = this.datasets.flatMap(({ data, ghost, hidden, borderColor, ...line }, index) => {
+      const point = ghost || hidden ? null : chart.getDatasetMeta(index).data[data.length - 1];
+      if (!point || point.skip || !(point.x >= chartArea.left) || point.y < chartArea.top) return [];
+      return [{ ...line, x: point.x, y: point.y, colour: borderColor }];
     });
+    drawEnds(ctx, ends, chartArea, this.palette);
   }
 }

@@ -48,6 +48,8 @@ export const FRESH_MS = 2000;
 
 /** Rows kept per pipeline: 15 minutes at 4 snapshots per second. */
 export const HISTORY_ROWS = 3600;
+/** Columns of a history that a pipeline names itself: CPU and memory of its processes, its buffers. */
+export const NAMED_COLUMNS = 40;
 /** Seconds of history on the charts' time axis. */
 export const CHART_WINDOW_S = 60;
 /** Shortest time between two drawings of the charts; tiles and cards are drawn with every snapshot. */
@@ -61,8 +63,12 @@ export const EVENTS_KEPT = 200;
 export const EVENT_TEXT_LENGTH = 300;
 /** Producers of one snapshot beyond which it is refused. */
 export const PRODUCERS_READ = 20_000;
-/** Cards on one page of the server grid. */
-export const CARDS_SHOWN = 60;
+/** Up to so many servers all cards are on the page; of more, only those that are in view in a window of their own. */
+export const CARDS_AT_ONCE = 120;
+/** Rows of cards drawn above and below the ones in view. */
+export const CARD_ROWS_BESIDE = 2;
+/** History of each server and pipeline: newest readings kept, and servers beyond which none is kept. */
+export const SERVER_HISTORY = { readings: 120, servers: 2000 };
 
 /** Ledger picture: newest samples of a server, and newest servers; the rest is counted and left out. */
 export const LEDGER_SAMPLES = 600;
@@ -76,6 +82,17 @@ export const MARKS_KEPT = 50;
 /** Sliding window of the visible latency, as long as the pipelines' own. */
 export const LATENCY_WINDOW_S = 10;
 
+/** Traced samples kept; of the slowest one is shown, and of the recent ones one near the middle. */
+export const JOURNEYS_KEPT = 300;
+export const JOURNEY_WINDOW_S = 60;
+export const MEDIAN_WINDOW_S = 10;
+/** How long a traced sample stays on the screen. */
+export const JOURNEY_EVERY_MS = 1000;
+/** The mark of a buffer's highest level looks back so far. */
+export const PEAK_WINDOW_S = 10;
+/** Messages of this time tell how far the two clocks are apart, and those of as much before it. */
+export const CLOCK_WINDOW_S = 60;
+
 /** A feed that does not open within this time is given up and tried again. */
 export const OPEN_TIMEOUT_MS = 5000;
 /** An open feed that sends nothing for this long is closed and opened anew. */
@@ -83,8 +100,15 @@ export const SILENCE_TIMEOUT_MS = 10_000;
 /** Reconnects: first and longest upper bound of the random wait. */
 export const BACKOFF_MS = { first: 250, longest: 5000 };
 
+/** Without an answer of the control API for this long, the head says that it is silent. */
+export const LAB_SILENT_AFTER_MS = 12_000;
 /** How often the control API is asked, and for how long an answer is awaited. */
-export const POLL_MS = { lab: 5000, events: 1000, processes: 2000, faults: 1000, audit: 1000, timeout: 4000 };
+export const POLL_MS = {
+  lab: 5000, events: 1000, processes: 2000, faults: 1000, audit: 1000, buffers: 1000, clock: 15_000, counts: 5000,
+  knobs: 2000, load: 1000, timeout: 4000,
+};
+/** How long a load test may take to end: it waits for what is acked, and saves itself. */
+export const LOAD_STOP_TIMEOUT_MS = 55_000;
 /** How long the fault engine may take to break or to mend something. */
 export const ORDER_TIMEOUT_MS = 15_000;
 

@@ -21,7 +21,10 @@ import { isNewer } from "./identity.js";
  * @typedef {{holds: "newest" | "behind" | "nothing", current: boolean, age_ms: number}} View
  */
 
-/** @typedef {{producer: string, status: string, sample: Sample | null, views: View[]}} ServerRow */
+/**
+ * `alerts` as the live pipelines name them; both work them out from the same samples.
+ * @typedef {{producer: string, status: string, sample: Sample | null, alerts: string[], views: View[]}} ServerRow
+ */
 
 /** Orders web-2 before web-10. */
 export const byName = new Intl.Collator("en", { numeric: true });
@@ -66,7 +69,13 @@ export class Fleet {
     }
     const views = entries.map((entry, i) => view(entry, sample, pipelines[i], now_us));
     const live = pipelines.map((pipeline) => !pipeline.isStale(now_us));
-    return { producer: name, status: this.status(name, live), sample, views };
+    const alerts = entries.flatMap((entry, i) => (live[i] ? (entry?.alerts ?? []) : []));
+    return { producer: name, status: this.status(name, live), sample, alerts, views };
+  }
+
+  /** What each pipeline's newest snapshot says of a server. @param {string} name */
+  entries(name) {
+    return this.#known.map((known) => known.get(name) ?? null);
   }
 
   /**

@@ -37,6 +37,31 @@ export function latency(ms) {
   return ms < 10_000 ? `${three(ms)} ms` : `${three(ms / 1000)} s`;
 }
 
+/**
+ * A mean count, with three significant digits: `0.52`, `12.3`, `1,234`.
+ * @param {number} value
+ */
+export const amount = (value) => (Number.isFinite(value) ? three(value) : NONE);
+
+/**
+ * A difference of such counts, with its sign.
+ * @param {number} value
+ */
+export function signed(value) {
+  if (!Number.isFinite(value)) return NONE;
+  return `${value < 0 ? "\u2212" : "+"}${three(Math.abs(value))}`;
+}
+
+/**
+ * A latency as its figure and its unit.
+ * @param {number} ms
+ * @returns {[string, string]}
+ */
+export function latencyParts(ms) {
+  const [figure, unit = "ms"] = latency(ms).split(" ");
+  return [figure, unit];
+}
+
 /** @param {number} value */
 export const percent = (value) => (Number.isFinite(value) ? `${value.toFixed(1)} %` : NONE);
 

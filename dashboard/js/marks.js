@@ -13,12 +13,16 @@ export const MARK_KINDS = new Map([
   ["recovered", { word: "recovered", broke: false }],
   ["crashed", { word: "crashed", broke: true }],
   ["restarted", { word: "restarted", broke: false }],
+  ["control", { word: "", broke: false }],
+  ["marker", { word: "", broke: false }],
 ]);
 
 /** Lines of labels, from the top; a label that fits in none is left out, its line stays. */
 export const LABEL_LANES = 3;
 /** Marks named in a chart's text alternative, the newest. */
 const MARKS_SAID = 5;
+/** An event this much after the right end is not in view. */
+const AHEAD_US = 5e6;
 /** Characters of a label. */
 const LABEL_LENGTH = 24;
 
@@ -44,13 +48,16 @@ export class Marks {
   /**
    * The marks on the charts' time axis, oldest first.
    * @param {number} now_us @param {number} gap_us what the browser's clock is ahead of the lab's
+   * @param {number} [window_s] span of the axis
    * @returns {Mark[]}
    */
-  inView(now_us, gap_us) {
+  inView(now_us, gap_us, window_s = CHART_WINDOW_S) {
     return this.kept.flatMap(({ at_us, label, broke }) => {
-      const x = Math.min(0, (at_us + gap_us - now_us) / 1e6);
+      const after_us = at_us + gap_us - now_us;
+      // A clock that is a little off puts a new event after now; what is far after it came while the page is paused.
+      const x = after_us > AHEAD_US ? -Infinity : Math.min(0, after_us / 1e6);
       const cut = label.length > LABEL_LENGTH ? `${label.slice(0, LABEL_LENGTH - 1)}…` : label;
-      return x < -CHART_WINDOW_S ? [] : [{ x, label: cut, broke }];
+      return x < -window_s ? [] : [{ x, label: cut, broke }];
     });
   }
 }
@@ -61,6 +68,7 @@ export class Marks {
  * @param {string} kind @param {string} text
  */
 function faultLabel(kind, text) {
+  if (kind === "control" || kind === "marker") return { label: text };
   if (kind !== "fault") return {};
   const [name] = text.split(":");
   if (/^hidden fault \d+ was$/.test(name)) return { label: name.replace(/ was$/, " revealed"), broke: false };

@@ -3,6 +3,7 @@
 
 import { fieldsOf, fromTemplate, setAttribute, setChildren, setShare, setText } from "./dom.js";
 import * as format from "./format.js";
+import { COUNTERS, MORE, TILES } from "./pane_words.js";
 
 /** @typedef {import("./pipeline_state.js").PipelineState} PipelineState */
 /** @typedef {import("./types.js").Latency} Latency */
@@ -11,20 +12,6 @@ import * as format from "./format.js";
 /** Ends of the small latency bars, ms; the same in both panes so that they can be compared by eye. */
 const RANGE_MS = { lowest: 0.1, highest: 10_000 };
 
-const RATE = "Samples added to the aggregates; mean of 2\u00a0s.";
-const COUNTERS = [
-  ["processed", "Processed", "samples", "Different samples in the aggregates since the run began."],
-  ["duplicates", "Duplicates", "samples", "Repeated deliveries, recognised and not counted again."],
-  ["rejected", "Rejected", "batches", "Invalid batches, turned away with the reason named."],
-];
-const MORE = [
-  ["accepted", "Accepted", "samples", "promised to be kept (A: 202, B: ack)"],
-  ["refused", "Refused", "batches", "valid, but turned away: a bound was reached or the store was away"],
-  ["late", "Late", "samples", "of a window that was closed already; counted, left out of the windows"],
-  ["future", "Future", "samples", "stamped ahead of the pipeline’s clock; counted, left out of windows"],
-  ["overwritten", "Overwritten", "samples", "aged out of a full ring; retention, not loss"],
-  ["dead_lettered", "Dead-lettered", "batches", "set aside after every retry failed"],
-];
 const CLOCKS = /** @type {const} */ (["accepted", "processed", "visible"]);
 
 /** @param {string} name @param {string} unit @param {string} definition */
@@ -49,9 +36,15 @@ export class Pane {
     setText(this.field("path"), meta.path);
     setAttribute(this.field("latency"), "aria-label", `Latency of pipeline ${meta.letter}`);
 
-    this.rate = tile("Rate", "samples/s", RATE);
-    this.backlog = tile("Backlog", "", meta.backlog);
-    this.field("main").append(this.rate.element, this.backlog.element);
+    /** @type {Map<string, ReturnType<typeof tile>>} */
+    this.tiles = new Map();
+    for (const [id, name, unit, definition] of TILES) {
+      this.tiles.set(id, tile(name, unit, id === "backlog" ? meta.backlog : definition));
+    }
+    this.tiles.forEach(({ element }, id) => {
+      element.dataset.tile = id;
+      this.field("main").append(element);
+    });
     this.clocks = CLOCKS.map((name) => this.#clockRow(name));
     this.counters = COUNTERS.map(([, ...texts]) => tile(texts[0], texts[1], texts[2]));
     this.field("counters").append(...this.counters.map((each) => each.element));
@@ -77,11 +70,7 @@ export class Pane {
     setText(field("alerts"), alerts.length ? alerts.join("; ") : "No alerts.");
     setAttribute(field("alerts"), "data-alert", String(alerts.length > 0));
     if (!snapshot) return;
-    setText(this.rate.field("value"), format.rate(snapshot.rate_per_s));
-    const { waiting, capacity, unit } = snapshot.backlog;
-    setText(this.backlog.field("value"), format.count(waiting));
-    const bound = capacity > 0 ? `of ${format.count(capacity)} ` : "";
-    setText(this.backlog.field("unit"), bound + (unit ?? ""));
+    this.#drawTiles(snapshot);
     const { accepted, processed } = snapshot.latency_ms;
     const clocks = [accepted, processed, pipeline.visible.figures(now_us)];
     clocks.forEach((figures, i) => drawClock(this.clocks[i], figures));
@@ -89,6 +78,25 @@ export class Pane {
       setText(this.counters[i].field("value"), format.count(snapshot.totals[name]));
     });
     this.#drawMore(snapshot.totals);
+  }
+
+  /** @param {string} id @param {string} value @param {string} [unit] */
+  #tile(id, value, unit) {
+    const field = /** @type {ReturnType<typeof tile>} */ (this.tiles.get(id)).field;
+    setText(field("value"), value);
+    if (unit !== undefined) setText(field("unit"), unit);
+  }
+
+  /** @param {import("./types.js").Snapshot} snapshot */
+  #drawTiles({ rate_per_s, latency_ms, backlog: { waiting, capacity, unit } }) {
+    this.#tile("rate", format.rate(rate_per_s));
+    const { p50, p99, n } = latency_ms.processed;
+    this.#tile("p50", ...format.latencyParts(n ? p50 : NaN));
+    this.#tile("p99", ...format.latencyParts(n ? p99 : NaN));
+    const bound = capacity > 0 ? `of ${format.count(capacity)} ` : "";
+    this.#tile("backlog", format.count(waiting), bound + (unit ?? ""));
+    const made = Number.isFinite(this.pipeline.made) ? `of ${format.count(this.pipeline.made)} made` : "not audited yet";
+    this.#tile("lost", format.count(this.pipeline.lost), made);
   }
 
   /** @param {number} now_us */

@@ -5,6 +5,8 @@
  */
 
 import { GAP_S, HISTORY_ROWS, STALE_AFTER_MS } from "./config.js";
+import { lostOf } from "./fates.js";
+import { namedRow } from "./named_row.js";
 import { Series } from "./series.js";
 import { VisibleLatency } from "./visible.js";
 
@@ -27,10 +29,20 @@ export class PipelineState {
     /** @type {Snapshot | null} */
     this.snapshot = null;
     this.received_us = 0;
+    /** Run that the history belongs to; "" before the first snapshot. */
+    this.run = "";
     /** Smallest time from a snapshot's own clock to its arrival; holds the gap between the two clocks. */
     this.clock_gap_us = Infinity;
     this.series = new Series(HISTORY_ROWS);
     this.visible = new VisibleLatency();
+    /** Samples lost and samples made, by the newest audit; NaN before the first. */
+    this.lost = this.made = NaN;
+  }
+
+  /** What became of all samples made. @param {Record<string, number>} counts by fate */
+  setCounts(counts) {
+    this.lost = lostOf(counts);
+    this.made = Object.values(counts).reduce((sum, each) => sum + each, 0);
   }
 
   /**
@@ -42,20 +54,32 @@ export class PipelineState {
     const before = this.snapshot;
     /** @type {string[]} */
     const remarks = [];
-    if (before && before.run !== snapshot.run) {
+    if (this.run !== "" && this.run !== snapshot.run) {
       remarks.push(`a new run began: ${snapshot.run}`);
       this.series.clear();
       this.visible = new VisibleLatency();
+      this.lost = this.made = NaN;
     } else if (before && before.totals.processed > snapshot.totals.processed) {
       const [from, to] = [before, snapshot].map(({ totals }) => totals.processed);
       remarks.push(`counters went back from ${from} to ${to} processed samples`);
     }
     this.snapshot = snapshot;
+    this.run = snapshot.run;
     this.clock_gap_us = Math.min(this.clock_gap_us, now_us - snapshot.at_us);
-    if (before && now_us - this.received_us > GAP_S * 1e6) this.series.push(this.received_us + 1, {});
+    if (this.received_us > 0 && now_us - this.received_us > GAP_S * 1e6) this.series.push(this.received_us + 1, {});
     this.received_us = now_us;
-    this.series.push(now_us, this.#row(snapshot, now_us));
+    this.series.push(now_us, this.#row(snapshot, now_us), namedRow(snapshot));
     return remarks;
+  }
+
+  /**
+   * The history was filled with rows from before a reload.
+   * @param {string} run theirs
+   */
+  restored(run) {
+    if (this.series.length === 0) return;
+    this.run = run;
+    this.received_us = this.series.at_us[this.series.place(0)];
   }
 
   /**
@@ -105,6 +129,8 @@ export class PipelineState {
       visible_p50: visible.p50,
       visible_p99: visible.p99,
       backlog_percent: capacity > 0 ? (100 * waiting) / capacity : NaN,
+      duplicates: snapshot.totals.duplicates,
+      lost: this.lost,
       ...this.cost(),
     };
   }

@@ -27,18 +27,19 @@ async function detailOf(response) {
 
 /**
  * @param {string} path
- * @param {{headers?: Record<string, string>, body?: object}} [options] with a body it is an order, a POST
+ * @param {{headers?: Record<string, string>, body?: object, timeout_ms?: number}} [options] with a body it is an order,
+ *   a POST
  * @returns {Promise<any>} the JSON answered
  * @throws {RequestError}
  */
-export async function request(path, { headers = {}, body } = {}) {
+export async function request(path, { headers = {}, body, timeout_ms } = {}) {
   let response;
   try {
     response = await fetch(path, {
       method: body ? "POST" : "GET",
       headers: body ? { ...headers, "Content-Type": "application/json" } : headers,
       body: body && JSON.stringify(body),
-      signal: AbortSignal.timeout(body ? ORDER_TIMEOUT_MS : POLL_MS.timeout),
+      signal: AbortSignal.timeout(timeout_ms ?? (body ? ORDER_TIMEOUT_MS : POLL_MS.timeout)),
       cache: "no-store",
     });
   } catch {

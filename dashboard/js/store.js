@@ -4,11 +4,15 @@
  * frame. Everything in it is bounded. Not here: the DOM, sockets, the time (it comes in).
  */
 
+import { ClockOffset } from "./clock_offset.js";
 import { PIPELINES } from "./config.js";
 import { EventLog } from "./event_log.js";
 import { Fleet } from "./fleet.js";
 import { Marks } from "./marks.js";
+import { PhaseWatch } from "./phase.js";
 import { PipelineState } from "./pipeline_state.js";
+import { ServerHistories } from "./server_history.js";
+import { TraceLog } from "./trace_log.js";
 
 /** @typedef {import("./types.js").Audit} Audit */
 /** @typedef {import("./types.js").Connection} Connection */
@@ -21,15 +25,9 @@ import { PipelineState } from "./pipeline_state.js";
 export class Store extends EventTarget {
   /** @type {LabInfo | null} */
   lab = null;
-  /**
-   * Processes of the whole lab, as the control API sees them.
-   * @type {LabProcess[]}
-   */
+  /** Processes of the whole lab, as the control API sees them. @type {LabProcess[]} */
   processes = [];
-  /**
-   * The newest audit, and why there is no newer one ("" where there is).
-   * @type {{audit: Audit | null, problem: string}}
-   */
+  /** The newest audit, and why there is no newer one, if so. @type {{audit: Audit | null, problem: string}} */
   ledger = { audit: null, problem: "" };
   /**
    * The fault engine's newest answer, and why there is no newer one. Without a state nothing has answered yet.
@@ -41,13 +39,14 @@ export class Store extends EventTarget {
     super();
     this.events = new EventLog();
     this.marks = new Marks();
+    this.phase = new PhaseWatch();
     this.fleet = new Fleet();
+    this.histories = new ServerHistories(PIPELINES.length);
     /** In the order of `PIPELINES`. */
     this.pipelines = PIPELINES.map((meta) => new PipelineState(meta));
-    /**
-     * Pipelines whose feed was lost and has not come back, or not yet come at all.
-     * @type {Set<PipelineId>}
-     */
+    this.traces = new TraceLog(PIPELINES.length);
+    this.offset = new ClockOffset();
+    /** Pipelines whose feed was lost and has not come back, or not yet come at all. @type {Set<PipelineId>} */
     this.awaited = new Set(PIPELINES.map((meta) => meta.id));
   }
 
@@ -78,6 +77,9 @@ export class Store extends EventTarget {
       this.events.add({ at_us: now_us, kind, source, text });
     if (this.awaited.delete(id)) note("connected", "snapshots arrive");
     for (const text of pipeline.receive(snapshot, now_us)) note("changed", text);
+    this.offset.observe(snapshot.at_us, now_us);
+    this.histories.receive(this.pipelines.indexOf(pipeline), snapshot);
+    this.traces.receive(this.pipelines.indexOf(pipeline), snapshot, now_us);
     this.#changed();
   }
 
@@ -108,6 +110,7 @@ export class Store extends EventTarget {
    */
   addLabEvent(event) {
     this.marks.add(event);
+    this.phase.note(event);
     this.addEvent(event);
   }
 
@@ -117,16 +120,27 @@ export class Store extends EventTarget {
     this.#changed();
   }
 
+  /**
+   * Samples by fate.
+   * @param {PipelineId} id @param {Record<string, number>} counts
+   */
+  setCounts(id, counts) {
+    this.pipeline(id).setCounts(counts);
+  }
+
   /** @param {FaultState | null} state null: none came; the last one stays @param {string} problem */
   setFaults(state, problem) {
     this.faults = { state: state ?? this.faults.state, problem };
     this.#changed();
   }
 
-  /** The marks on the charts' time axis. @param {number} now_us */
-  marksInView(now_us) {
+  /**
+   * The marks on the charts' time axis.
+   * @param {number} now_us @param {number} [window_s]
+   */
+  marksInView(now_us, window_s) {
     const gaps = this.pipelines.map(({ clock_gap_us }) => clock_gap_us).filter(Number.isFinite);
-    return this.marks.inView(now_us, gaps.length ? Math.min(...gaps) : 0);
+    return this.marks.inView(now_us, gaps.length ? Math.min(...gaps) : 0, window_s);
   }
 
   #changed() {

@@ -22,7 +22,9 @@
 /**
  * @typedef {object} Producer
  * @property {string} producer
- * @property {string} status "healthy", or "silent" where the newest sample is 3 s old or older
+ * @property {string} status "healthy", "degraded" (it has an alert), or "silent" where the newest sample is 3 s old or
+ *   older (as the settings say); "stopped" is what the fleet says, no pipeline can tell it from silence
+ * @property {string[]} [alerts] such as "cpu warning", "disk critical"
  * @property {Sample | null} last
  * @property {number} [age_ms] age of the newest sample when the snapshot was made
  * @property {Record<string, unknown> | null} [window] newest tumbling window
@@ -30,7 +32,18 @@
 
 /**
  * Latency figures of the last 10 s; without samples (`n` 0) the others mean nothing.
- * @typedef {{p50: number, p99: number, n: number}} Latency
+ * @typedef {{p50: number, p99: number, mean: number, n: number}} Latency
+ */
+
+/**
+ * A place where something waits; `capacity` 0: there is nothing at the moment that could take it.
+ * @typedef {{name: string, waiting: number, capacity: number, unit: string}} Buffer
+ */
+
+/**
+ * The way of one sample: name and time (µs since 1970) of each hop, in order. It is in the snapshot that published it
+ * and in those after it, until newer ones have taken its place.
+ * @typedef {{producer: string, epoch: number, seq: number, sampled_at_us: number, hops: Array<[string, number]>}} Trace
  */
 
 /**
@@ -53,10 +66,12 @@
  * @property {Record<string, number>} totals cumulative counters of the run
  * @property {number} rate_per_s samples processed per second, mean of 2 s
  * @property {{waiting: number, capacity: number, unit?: string}} backlog
+ * @property {Buffer[]} buffers every place where samples wait, in the order in which they meet them
  * @property {{accepted: Latency, processed: Latency}} latency_ms
  * @property {Producer[]} producers
  * @property {LabProcess[]} processes
  * @property {string[]} alerts short texts for the operator
+ * @property {Trace[]} traces ways of single samples, oldest first
  */
 
 /**

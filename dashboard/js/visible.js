@@ -55,9 +55,10 @@ export class VisibleLatency {
    * The frame stands on the screen.
    * @param {number[]} taken_us
    * @param {number} now_us
+   * @param {number} [offset_us] how far the page's clock is ahead of the one that stamped the samples
    */
-  shown(taken_us, now_us) {
-    for (const taken of taken_us) this.histogram.add(now_us - taken, now_us);
+  shown(taken_us, now_us, offset_us = 0) {
+    for (const taken of taken_us) this.histogram.add(now_us - offset_us - taken, now_us);
   }
 
   /** The page was hidden, or a new run began: the next snapshot is a new beginning. */

@@ -24,6 +24,7 @@ function checkProducer(entry, index) {
   if (!isObject(entry)) refuse(`$.producers[${index}]`, "an object", entry);
   if (typeof entry.producer !== "string") refuse(`$.producers[${index}].producer`, "a text", entry.producer);
   if (typeof entry.status !== "string") refuse(`$.producers[${index}].status`, "a text", entry.status);
+  texts((entry.alerts ??= []), `$.producers[${index}].alerts`);
   const { last, age_ms } = entry;
   if (age_ms !== undefined && !isAmount(age_ms)) {
     refuse(`$.producers[${index}].age_ms`, "a number >= 0", age_ms);
@@ -53,17 +54,41 @@ function snapshot(message) {
   amounts(object(message.backlog, "$.backlog"), ["waiting", "capacity"], "$.backlog");
   const latency = object(message.latency_ms, "$.latency_ms");
   for (const name of ["accepted", "processed"]) {
-    amounts(object(latency[name], `$.latency_ms.${name}`), ["p50", "p99", "n"], `$.latency_ms.${name}`);
+    amounts(object(latency[name], `$.latency_ms.${name}`), ["p50", "p99", "mean", "n"], `$.latency_ms.${name}`);
   }
   const producers = list(message.producers, "$.producers");
   if (producers.length > PRODUCERS_READ) {
     throw new WireError(`$.producers: expected at most ${PRODUCERS_READ} entries, got ${producers.length}`);
   }
   producers.forEach(checkProducer);
-  const alerts = list((message.alerts ??= []), "$.alerts");
-  alerts.forEach((alert, i) => typeof alert === "string" || refuse(`$.alerts[${i}]`, "a text", alert));
+  texts((message.alerts ??= []), "$.alerts");
+  list((message.buffers ??= []), "$.buffers").forEach((entry, i) => checkBuffer(entry, `$.buffers[${i}]`));
+  list((message.traces ??= []), "$.traces").forEach((entry, i) => checkTrace(entry, `$.traces[${i}]`));
   list(message.processes, "$.processes").forEach((entry, i) => checkProcess(entry, `$.processes[${i}]`));
   return /** @type {Snapshot} */ (message);
+}
+
+/** @param {unknown} entries @param {string} path */
+function texts(entries, path) {
+  list(entries, path).forEach((entry, i) => typeof entry === "string" || refuse(`${path}[${i}]`, "a text", entry));
+}
+
+/** @param {Fields} entry @param {string} path */
+function checkBuffer(entry, path) {
+  text(object(entry, path), "name", path);
+  text(entry, "unit", path);
+  amounts(entry, ["waiting", "capacity"], path);
+}
+
+/** @param {Fields} entry @param {string} path */
+function checkTrace(entry, path) {
+  text(object(entry, path), "producer", path);
+  amounts(entry, ["epoch", "seq", "sampled_at_us"], path);
+  list(entry.hops, `${path}.hops`).forEach((hop, i) => {
+    if (!Array.isArray(hop) || typeof hop[0] !== "string" || !isAmount(hop[1])) {
+      refuse(`${path}.hops[${i}]`, "a name and a time", hop);
+    }
+  });
 }
 
 /**

@@ -179,9 +179,20 @@ class Coordinator:
                     "done": min(1.0, (time.monotonic() - begun_s) / duration_s),
                     "created": self.total.size("created"),
                     "acked": self.total.size("acked"),
+                    **self._so_far(),
                 }
             )
             gevent.sleep(_LOOK_AGAIN_S)
+
+    def _so_far(self) -> dict[str, float]:
+        """What was not acknowledged, and the clock *accepted* up to now, corrected, in ms."""
+        total = self.total
+        p50_us, p99_us = total.histograms["accepted"].quantiles_us((0.5, 0.99))
+        return {
+            "failed": total.size("rejected") + total.refused + total.unanswered,
+            "accepted_p50_ms": p50_us / 1000,
+            "accepted_p99_ms": p99_us / 1000,
+        }
 
     def _until_connected(self) -> None:
         deadline_s = time.monotonic() + CONNECTED_WITHIN_S

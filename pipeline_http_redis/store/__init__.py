@@ -11,8 +11,10 @@ lab:epochs          hash         producer → "epoch,epoch,…"
 lab:marks:<p>:<e>   sorted set   identities processed, as intervals: member = low, score = high
 lab:stream          stream       one entry per applied batch: which producers changed
 lab:processes       hash         process → msgpack `[pid, cpu percent, rss bytes, at µs]`
+lab:gathered        hash         ingest process → msgpack `[batches not committed, most of them, at µs]`
 lab:dead            list         samples and batches set aside, newest first, bounded
 lab:dead:runs       list         their identities, "producer:epoch:low:high", newest first, bounded further off
+lab:committed       channel      which traced samples were committed, and when: heard by fan-outs or by nobody
 rq:…                             RQ's own: queue `batches`, its registries, its workers
 ==================  ===========  ==========================================================================
 

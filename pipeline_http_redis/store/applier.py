@@ -50,13 +50,14 @@ class Applier:
         found = self._redis.get(keys.claim(batch_id))
         return found if isinstance(found, bytes) else None
 
-    def apply(self, batch_id: str, batch: FoldedBatch, dead: bytes) -> Excluded | None:
+    def apply(self, batch_id: str, batch: FoldedBatch, dead: bytes, traces: bytes = b"") -> Excluded | None:
         """Apply a batch once.
 
         Args:
             batch_id: Identity of the group.
             batch: What it amounts to.
             dead: The samples set aside, as JSON; empty where there are none.
+            traces: What `encode_traces` made of its traces; empty where there are none.
 
         Returns:
             None where it is applied now or was before; else why nothing was written.
@@ -84,6 +85,7 @@ class Applier:
                 dead,
                 keys.DEAD_RUNS_KEPT,
                 _pack_runs(dead),
+                traces,
             ],
         )
         if reply[0] != b"excluded":

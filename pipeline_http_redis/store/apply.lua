@@ -17,7 +17,8 @@
 --            sorted set, one member per interval of sequence numbers: member = low, score = high
 --       3 most producers, 4 most epochs per producer, 5 most intervals per epoch, 6 windows kept, 7 stream length,
 --       8 entries kept in the dead list, 9 the samples set aside (those that hit a limit), as JSON,
---       10 entries kept in the list of their identities, 11 their identities, msgpack ["producer:epoch:low:high", …]
+--       10 entries kept in the list of their identities, 11 their identities, msgpack ["producer:epoch:low:high", …],
+--       12 traces of its samples, for the stream entry as they are; empty where there are none
 --
 -- Returns {"applied"} or {"gone"}, or {"excluded", overlaps, limited} and nothing was written:
 --   overlaps [[group, low, high], …] identities that are marked already; limited [[group, reason], …].
@@ -195,6 +196,10 @@ if batch.dead > 0 then
   redis.call('LTRIM', dead_runs, 0, tonumber(ARGV[10]) - 1)
 end
 local applied = redis.call('HINCRBY', totals, 'batches', 1)
-redis.call('XADD', stream, 'MAXLEN', '~', ARGV[7], '*', 'batch', applied, 'producers', cmsgpack.pack(names))
+local entry = {'batch', applied, 'producers', cmsgpack.pack(names)}
+if ARGV[12] ~= '' then
+  for _, part in ipairs({'traces', ARGV[12], 'at_us', string.format('%.0f', now)}) do entry[#entry + 1] = part end
+end
+redis.call('XADD', stream, 'MAXLEN', '~', ARGV[7], '*', unpack(entry))
 redis.call('DEL', claim)
 return {'applied'}

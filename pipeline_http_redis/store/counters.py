@@ -27,12 +27,24 @@ def unfinished_jobs(connection: redis.Redis) -> tuple[int, int, int]:
 
 
 class Counters(Struct):
-    """What the store counts, all of one moment and cumulative over the run."""
+    """What the store counts, all of one moment; totals and histograms are cumulative over the run.
+
+    Attributes:
+        totals: Counters by name.
+        accepted: Latencies of the clock *accepted*.
+        processed: Latencies of the clock *processed*.
+        waiting: Jobs in the queue.
+        in_hand: Jobs that workers have taken, running or about to.
+        gathered: Of each ingest process, batches not committed yet, and how many there may be.
+        processes: All processes but the store's own.
+    """
 
     totals: dict[str, int]
     accepted: Histogram
     processed: Histogram
     waiting: int
+    in_hand: int
+    gathered: list[tuple[int, int]]
     processes: list[ProcessView]
 
 
@@ -42,17 +54,22 @@ def ask_counters(transaction: redis.asyncio.client.Pipeline) -> None:
     transaction.hgetall(keys.ACCEPTED)
     transaction.hgetall(keys.PROCESSED)
     transaction.llen(keys.QUEUE)
+    transaction.llen(keys.INTERMEDIATE)
+    transaction.zcard(keys.STARTED)
+    transaction.hgetall(keys.GATHERED)
     transaction.hgetall(keys.PROCESSES)
 
 
 def counters_of(replies: list[Any], at_us: int) -> Counters:
     """The counters out of the replies to `ask_counters`."""
-    totals, accepted, processed, waiting, processes = replies
+    totals, accepted, processed, waiting, popped, running, gathered, processes = replies
     return Counters(
         totals=totals_of(totals),
         accepted=_histogram(accepted),
         processed=_histogram(processed),
         waiting=waiting,
+        in_hand=popped + running,
+        gathered=_gathered(gathered, at_us),
         processes=_processes(processes, at_us),
     )
 
@@ -84,6 +101,13 @@ def _processes(reply: dict[bytes, bytes], at_us: int) -> list[ProcessView]:
         if at_us - told_at_us < PROCESS_FORGOTTEN_US:
             views.append(ProcessView(name.decode(), pid, cpu_percent, rss_bytes))
     return views
+
+
+def _gathered(reply: dict[bytes, bytes], at_us: int) -> list[tuple[int, int]]:
+    told = map(keys.unpack_gathered, reply.values())
+    return [
+        (waiting, most) for waiting, most, told_at_us in told if at_us - told_at_us < PROCESS_FORGOTTEN_US
+    ]
 
 
 async def read_hash(connection: redis.asyncio.Redis, key: str) -> dict[bytes, bytes]:

@@ -23,6 +23,8 @@ PRODUCERS: Final = "lab:producers"
 EPOCHS: Final = "lab:epochs"
 STREAM: Final = "lab:stream"
 PROCESSES: Final = "lab:processes"
+GATHERED: Final = "lab:gathered"
+COMMITTED: Final = "lab:committed"
 DEAD: Final = "lab:dead"
 DEAD_RUNS: Final = "lab:dead:runs"
 MARKS: Final = "lab:marks:"
@@ -62,6 +64,8 @@ class StoredProducer(Struct, array_like=True, gc=False):
 pack = msgspec.msgpack.Encoder().encode
 unpack_producer = msgspec.msgpack.Decoder(StoredProducer).decode
 unpack_names = msgspec.msgpack.Decoder(list[str]).decode
+unpack_gathered = msgspec.msgpack.Decoder(tuple[int, int, int]).decode
+unpack_committed = msgspec.msgpack.Decoder(list[tuple[tuple[str, int, int], int]]).decode
 unpack_process = msgspec.msgpack.Decoder(tuple[int, float, int, int]).decode
 
 

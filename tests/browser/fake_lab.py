@@ -12,19 +12,21 @@ import mimetypes
 import threading
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from tests.browser.fake_controls import FakeControls
 from tests.browser.fake_faults import FakeFaults
+from tests.browser.fake_journeys import traces_at
 from tests.browser.fake_snapshots import SnapshotMaker, producer_names
 
 DASHBOARD: Final = Path(__file__).resolve().parents[2] / "dashboard"
@@ -137,7 +139,10 @@ class FakeLab:
         self.processes: list[dict[str, Any]] = []
         self.api_down = False
         self.faults: FakeFaults | None = FakeFaults()
+        self.controls = FakeControls(self.add_event)
         self.audit: dict[str, Any] | None = None
+        self.buffers: Callable[[], dict[str, Any]] | None = None
+        self.traced = False
         self.asked: Counter[str] = Counter()
         self.makers = {
             name: SnapshotMaker(name, producer_names(servers), started_us=now_us() - 60_000_000, rate=rate)
@@ -170,7 +175,10 @@ class FakeLab:
     def tick(self, at_us: int | None = None) -> None:
         """Send one snapshot on each feed."""
         for name, feed in self.feeds.items():
-            feed.send(self.makers[name].encode(at_us or now_us()))
+            tick_us = at_us or now_us()
+            if self.traced:
+                self.makers[name].traces = traces_at(name, tick_us)
+            feed.send(self.makers[name].encode(tick_us))
 
     @contextmanager
     def play(self, hz: float = 4.0) -> Iterator[None]:
@@ -225,6 +233,13 @@ class FakeLab:
             return self.faults.state()
         if path == "/api/audit":
             return self.audit
+        if path == "/api/audit/counts" and self.audit is not None:
+            pipelines = {name: {"counts": part["counts"]} for name, part in self.audit["pipelines"].items()}
+            return {"at_us": now_us(), "pipelines": pipelines}
+        if (answer := self.controls.get(path)) is not None:
+            return answer
+        if path == "/api/buffers" and self.buffers is not None:
+            return self.buffers()
         return None
 
 
@@ -259,6 +274,10 @@ def _handler(lab: FakeLab) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            ordered = None if lab.api_down else lab.controls.order(unquote(self.path), body)
+            if ordered is not None:
+                self._send(ordered[0], "application/json", json.dumps(ordered[1]).encode())
+                return
             if lab.faults is None or lab.api_down:
                 self._send(HTTPStatus.BAD_GATEWAY, "application/json", b'{"error": "faults_away"}')
                 return

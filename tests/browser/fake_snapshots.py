@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from metrics_core.alerts import DEFAULTS, AlertRules, Threshold
 from metrics_core.sample import Sample
 from metrics_core.snapshot import (
     TOTALS,
+    BufferView,
     ProcessView,
     ProducerView,
     encode_producer,
@@ -21,8 +23,10 @@ from metrics_core.snapshot import (
     finish_producer,
 )
 from metrics_core.summary import summarize
+from metrics_core.trace import Trace
 
 KINDS: Final = ("web", "db", "cache", "queue", "batch")
+CALM: Final = AlertRules({metric: Threshold(100, 100) for metric in DEFAULTS})
 EPOCH_US: Final = 1_766_200_000_000_000
 
 _PROCESSES: Final = {
@@ -74,6 +78,9 @@ class SnapshotMaker:
         totals: Counters that differ from what the time gives.
         slowness: Factor on every latency.
         alerts: Texts for the operator.
+        rules: When a producer is in trouble; by default no reading is.
+        buffers: What waits where.
+        traces: Ways of single samples.
     """
 
     pipeline: str
@@ -86,6 +93,9 @@ class SnapshotMaker:
     totals: dict[str, int] = field(default_factory=dict)
     slowness: float = 1.0
     alerts: list[str] = field(default_factory=list)
+    rules: AlertRules = CALM
+    buffers: list[BufferView] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
 
     def encode(self, now_us: int) -> bytes:
         """The snapshot at `now_us` as the feed would send it."""
@@ -103,6 +113,7 @@ class SnapshotMaker:
             totals=totals,
             rate_per_s=round(len(self.names) * self.rate * (1 + 0.012 * math.sin(elapsed_s)), 1),
             backlog={"waiting": waiting, "capacity": capacity, "unit": unit},
+            buffers=self.buffers,
             latency_ms={
                 "accepted": _latency(*accepted, wave * self.slowness, len(self.names) * 10),
                 "processed": _latency(*folded, wave * self.slowness, len(self.names) * 10),
@@ -113,6 +124,7 @@ class SnapshotMaker:
                 for i, (name, cpu, rss) in enumerate(_PROCESSES[self.pipeline])
             ],
             alerts=self.alerts,
+            traces=self.traces,
             subscribers=1,
         )
 
@@ -120,11 +132,11 @@ class SnapshotMaker:
         for number, name in enumerate(self.names):
             taken_us = self.stopped_at_us if name in self.silent else now_us
             sample = sample_at(name, number, taken_us, int(1e6 / self.rate))
-            view = ProducerView(last=sample, window=summarize([sample], [sample.sampled_at_us])[0])
-            encoded, newest_us = encode_producer(name, view)
-            yield finish_producer(encoded, newest_us, now_us)
+            view = ProducerView(last=sample, windows=summarize([sample], [sample.sampled_at_us]))
+            yield finish_producer(encode_producer(name, view, self.rules), self.rules, now_us)
 
 
 def _latency(p50: float, p99: float, wave: float, n: int) -> dict[str, Any]:
     figures = {"p50": p50 * wave, "p90": (p50 + p99) / 2 * wave, "p99": p99 * wave, "max": p99 * 1.4 * wave}
+    figures["mean"] = (0.9 * p50 + 0.1 * p99) * wave
     return {name: round(value, 3) for name, value in figures.items()} | {"n": n}

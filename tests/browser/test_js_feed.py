@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from metrics_core.alerts import DEFAULTS, AlertRules, Threshold
+from metrics_core.snapshot import BufferView
+from metrics_core.trace import Trace
 from tests.browser.fake_lab import now_us
 from tests.browser.fake_snapshots import SnapshotMaker, producer_names
 from tests.browser.js_runner import JsRunner
@@ -24,12 +27,27 @@ def producer(**changes: Any) -> list[dict[str, Any]]:
     return [dict(entry, last=dict(entry["last"], **changes))]
 
 
+BUFFER = {"name": "ring", "waiting": 3, "capacity": 512, "unit": "samples"}
+TRACE = {
+    "producer": "web-01",
+    "epoch": 1,
+    "seq": 7,
+    "sampled_at_us": 5,
+    "hops": [["sent", 6], ["received", 9]],
+}
+
+
 def test_real_snapshots_of_both_pipelines_are_read(js: JsRunner) -> None:
     for pipeline in ("http_redis", "websocket"):
         maker = SnapshotMaker(pipeline, producer_names(3), started_us=now_us() - 5_000_000)
+        maker.rules = AlertRules({metric: Threshold(0, 0) for metric in DEFAULTS})
+        maker.buffers = [BufferView("ring", 3, 512, "samples")]
+        maker.traces = [Trace("web-01", 1, 7, 5, [("sent", 6), ("received", 9)])]
         text = maker.encode(now_us()).decode()
         read = js.run("wire", "return wire.decodeMessage(value)", text)
         assert read == json.loads(text)
+        assert read["producers"][0]["alerts"] == ["cpu critical", "memory critical", "disk critical"]
+        assert (read["buffers"], read["traces"]) == ([BUFFER], [TRACE])
 
 
 def test_unknown_keys_and_a_producer_without_a_sample_are_fine(js: JsRunner) -> None:
@@ -57,6 +75,26 @@ def test_unknown_keys_and_a_producer_without_a_sample_are_fine(js: JsRunner) -> 
         (
             snapshot(latency_ms={"accepted": {}}),
             "$.latency_ms.accepted.p50: expected a number >= 0, got nothing",
+        ),
+        (
+            snapshot(latency_ms={"accepted": {"p50": 1, "p99": 2, "n": 3}}),
+            "$.latency_ms.accepted.mean: expected a number >= 0, got nothing",
+        ),
+        (snapshot(buffers={}), "$.buffers: expected an array, got {}"),
+        (snapshot(buffers=[{"name": "ring"}]), "$.buffers[0].unit: expected a text, got nothing"),
+        (
+            snapshot(buffers=[dict(BUFFER, waiting=-1)]),
+            "$.buffers[0].waiting: expected a number >= 0, got -1",
+        ),
+        (snapshot(traces=[dict(TRACE, seq="7")]), '$.traces[0].seq: expected a number >= 0, got "7"'),
+        (snapshot(traces=[dict(TRACE, hops=None)]), "$.traces[0].hops: expected an array, got null"),
+        (
+            snapshot(traces=[dict(TRACE, hops=[["sent", 1], ["received"]])]),
+            '$.traces[0].hops[1]: expected a name and a time, got ["received"]',
+        ),
+        (
+            snapshot(producers=[dict(snapshot()["producers"][0], alerts=[7])]),
+            "$.producers[0].alerts[0]: expected a text, got 7",
         ),
         (snapshot(producers={}), "$.producers: expected an array, got {}"),
         (snapshot(producers=[7]), "$.producers[0]: expected an object, got 7"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class Bench:
     def spec(self, name: str, text: str, probe: Probe = None) -> ChildSpec:
         return ChildSpec(name, (sys.executable, "-c", text), dict(os.environ), probe)
 
-    def says_up(self, name: str) -> Callable[[], object]:
+    def says_up(self, name: str) -> Callable[[], Awaitable[bool]]:
         async def look() -> bool:
             log = self.folder / f"{name}.log"
             return log.exists() and "up" in log.read_text()
@@ -175,7 +175,7 @@ async def test_watchers_see_each_state_and_the_process_that_is_in_it(bench: Benc
 async def test_a_child_that_is_stopped_is_woken_to_end_in_order(bench: Bench, tmp_path: Path) -> None:
     file = tmp_path / "ends"
     text = TELLS_ITS_END.format(file=str(file), name="one")
-    async with bench.running([bench.spec("one", text, bench.says_up("one"))]) as supervisor:  # type: ignore[arg-type]
+    async with bench.running([bench.spec("one", text, bench.says_up("one"))]) as supervisor:
         supervisor.child("one").signal(signal.SIGSTOP)
     assert file.read_text() == "one\n"
 
@@ -198,7 +198,7 @@ async def test_a_launcher_is_not_seen_once_it_has_started_the_program(bench: Ben
 async def test_stages_stop_in_reverse(bench: Bench, tmp_path: Path) -> None:
     file = tmp_path / "ends"
     stages = [
-        [bench.spec(name, TELLS_ITS_END.format(file=str(file), name=name), bench.says_up(name))]  # type: ignore[arg-type]
+        [bench.spec(name, TELLS_ITS_END.format(file=str(file), name=name), bench.says_up(name))]
         for name in ("store", "pipeline", "fleet")
     ]
     async with bench.running(*stages):
@@ -209,7 +209,7 @@ async def test_stages_stop_in_reverse(bench: Bench, tmp_path: Path) -> None:
 
 async def test_a_child_that_ignores_sigterm_is_killed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_module.Child.stop, "__defaults__", (0.2,))
-    async with bench.running([bench.spec("one", STUBBORN, bench.says_up("one"))]) as supervisor:  # type: ignore[arg-type]
+    async with bench.running([bench.spec("one", STUBBORN, bench.says_up("one"))]) as supervisor:
         pid = supervisor.child("one").record.pid
     assert gone(pid)
 
@@ -314,3 +314,61 @@ async def test_a_killed_valkey_comes_back_with_all_that_was_acked(bench: Bench, 
             assert await client.llen("written") == 200
         command_line = " ".join(psutil.Process(valkey.record.pid).cmdline())
         assert str(settings.run_dir / "valkey.conf") in command_line  # it must be findable as an orphan
+
+
+async def test_a_child_is_added_and_taken_away_while_the_lab_runs(bench: Bench) -> None:
+    async with bench.running([bench.spec("one", SLEEPER)], [bench.spec("last", SLEEPER)]) as supervisor:
+        two = Child(bench.spec("two", SLEEPER), bench.folder)
+        before = bench.changes
+        await supervisor.add(two, before="one")
+        assert [child.name for child in supervisor.children] == ["two", "one", "last"]
+        assert two.record.state == "ready"
+        os.kill(two.record.pid, signal.SIGKILL)
+        await bench.until(lambda: "restarted" in bench.kinds("two"))
+        pid = two.record.pid
+        await supervisor.remove("two")
+        assert [child.name for child in supervisor.children] == ["one", "last"]
+        assert gone(pid)
+        assert two.record.state == "stopped"
+        assert bench.changes > before
+        assert bench.kinds("two").count("crashed") == 1, "its end by request is no crash"
+        again = Child(bench.spec("two", SLEEPER), bench.folder)
+        await supervisor.add(again, before="one")
+        assert again.record.state == "ready"
+    assert gone(again.record.pid)
+
+
+async def test_a_child_that_waits_to_be_started_again_is_taken_away_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE_S", 60.0)
+    async with bench.running([bench.spec("one", SLEEPER), bench.spec("two", SLEEPER)]) as supervisor:
+        os.kill(supervisor.child("two").record.pid, signal.SIGKILL)
+        await bench.until(lambda: "crashed" in bench.kinds("two"))
+        with anyio.fail_after(WITHIN_S):
+            await supervisor.remove("two")
+        assert [child.name for child in supervisor.children] == ["one"]
+
+
+async def test_a_child_that_does_not_get_ready_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor_module, "START_WITHIN_S", 0.5)
+    async with bench.running([bench.spec("one", SLEEPER)]) as supervisor:
+        two = Child(bench.spec("two", SLEEPER, bench.says_up("two")), bench.folder)
+        with pytest.raises(StartFailed, match="two is not ready"):
+            await supervisor.add(two, before="one")
+        await supervisor.remove("two")
+        assert [child.name for child in supervisor.children] == ["one"]
+
+
+async def test_the_lab_stops_while_a_child_is_added(bench: Bench) -> None:
+    async with bench.running([bench.spec("one", SLEEPER)]) as supervisor, anyio.create_task_group() as group:
+        two = Child(bench.spec("two", SLEEPER, bench.says_up("two")), bench.folder)
+
+        async def add() -> None:
+            with pytest.raises(StartFailed):
+                await supervisor.add(two, before="one")
+
+        group.start_soon(add)
+        await bench.until(lambda: two.record.pid)
+        await supervisor.stop()
+    assert gone(two.record.pid)

@@ -202,6 +202,18 @@ def test_an_outage_of_redis_ends_no_subscription(running: Pipelines, feed: RawWe
     shown(feed, both_are_shown, "both producers, on the same connection")
 
 
+def test_after_an_outage_commits_are_heard_of_again(running: Pipelines, feed: RawWebSocket) -> None:
+    check_snapshot(feed.receive())
+    running.revive("worker-1")
+    sample = a_sample("way-after-the-outage", sampled_at_us=now_us())
+    with H1Client(running.ingest_port) as client:
+        headers = {"lab-trace": f"{sample.seq}@{sample.sampled_at_us}"}
+        assert client.post(encode_batch([sample]), **headers).status == 202
+    snapshot = shown(feed, lambda s: bool(s.traces), "its way")
+    assert snapshot.traces[-1].producer == sample.producer
+    assert "committed" in [hop for hop, _ in snapshot.traces[-1].hops]
+
+
 def test_a_killed_process_disappears_from_the_feed(running: Pipelines, feed: RawWebSocket) -> None:
     shown(feed, lambda s: "worker-1" in {p.name for p in s.processes}, "the worker")
     running["worker-1"].kill()

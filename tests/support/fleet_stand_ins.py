@@ -1,6 +1,6 @@
 """Small stand-ins for the two pipelines, with faults by script. They keep what they took, so that tests can audit it.
 
-They are not pipelines: no aggregates, no store, no validation beyond the decoder.
+They are not pipelines: no aggregates, no store, no validation beyond the decoder, which refuses invalid samples.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.exceptions import ConnectionClosed
 
+from metrics_core.errors import InvalidSample
 from metrics_core.intervals import IntervalSet
 from metrics_core.sample import Sample
 from metrics_core.wire import BatchDecoder
@@ -46,6 +47,7 @@ class Taken:
         self.samples: dict[Identity, Sample] = {}
         self.batches: list[int] = []
         self.bodies: list[bytes] = []
+        self.refused: list[bytes] = []
         self.held: Held = {}
         self._decode = BatchDecoder().decode
 
@@ -77,6 +79,7 @@ class HttpStandIn(Taken):
         self.versions: set[tuple[str, str]] = set()
         self.tokens: set[str | None] = set()
         self.attempts_s: list[float] = []
+        self.traces: list[str] = []
         self.release = asyncio.Event()
 
     async def answer(self, asked: Asked) -> Told:
@@ -84,13 +87,19 @@ class HttpStandIn(Taken):
         assert asked.headers["content-type"] == "application/json"
         self.attempts_s.append(monotonic())
         self.tokens.add(asked.headers.get("authorization"))
+        if trace := asked.headers.get("lab-trace"):
+            self.traces.append(trace)
         step = self.script.popleft() if self.script else self.always
         if isinstance(step, Told):
             return step
         if step == "hang":
             await self.release.wait()
             return Told(500)
-        samples = self.take(asked.body)
+        try:
+            samples = self.take(asked.body)
+        except InvalidSample as fault:
+            self.refused.append(asked.body)
+            return Told(fault.status, orjson.dumps(fault.as_dict()))
         self.versions.add((self.newest.producer, asked.version))
         if step == "lose_answer":
             await self.release.wait()
@@ -117,6 +126,7 @@ class WebSocketStandIn(Taken):
             and cuts the connection, a dict is sent as a reject; when it is empty, frames are taken and acked.
         tells_held: Whether the answer to `resume` has `held`.
         resumes: The questions that came.
+        notes: Of samples that are traced.
     """
 
     def __init__(self) -> None:
@@ -124,6 +134,7 @@ class WebSocketStandIn(Taken):
         self.script: deque[str | dict[str, str] | None] = deque()
         self.tells_held = True
         self.resumes: list[dict[str, Any]] = []
+        self.notes: list[dict[str, Any]] = []
         self.tokens: set[str | None] = set()
         self.says: list[bytes] = []
         self.connections: set[ServerConnection] = set()
@@ -161,11 +172,19 @@ class WebSocketStandIn(Taken):
         frames = 0
         while True:
             body = await connection.recv(decode=False)
+            if body.startswith(b'{"type":"trace"'):
+                self.notes.append(orjson.loads(body))
+                continue
             step = self.script.popleft() if self.script else None
             if isinstance(step, dict):
                 await connection.send(orjson.dumps({"type": "reject", "frame": frames, **step}), text=True)
             else:
-                self.take(body)
+                try:
+                    self.take(body)
+                except InvalidSample as fault:
+                    self.refused.append(body)
+                    reject = {"type": "reject", "frame": frames} | fault.as_dict()
+                    await connection.send(orjson.dumps(reject), text=True)
             frames += 1
             if step == "cut":
                 connection.transport.abort()

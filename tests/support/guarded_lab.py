@@ -64,6 +64,7 @@ DOORS: Final = (
     Door("windows-b", "pipeline_b_http", "/v1/windows"),
     Door("whereabouts-b", "pipeline_b_http", "/v1/whereabouts"),
     Door("histograms-b", "pipeline_b_http", "/v1/histograms"),
+    Door("knobs-b", "pipeline_b_http", "/v1/knobs", "WS"),
     Door("servers", "fleet", "/api/servers"),
     Door("fleet-ledger", "fleet", "/api/ledger"),
     Door("drain", "fleet", "/api/drain", "POST"),
@@ -73,6 +74,12 @@ DOORS: Final = (
     Door("processes", "dashboard", "/api/processes"),
     Door("faults", "dashboard", "/api/faults"),
     Door("fault", "dashboard", "/api/faults", "POST", body=b"{}"),
+    Door("knobs", "dashboard", "/api/knobs", "POST", body=b"{}"),
+    Door("order", "dashboard", "/api/servers/web-01/spike", "POST", body=b"[]"),
+    Door("kill", "dashboard", "/api/processes/none/kill", "POST"),
+    Door("load", "dashboard", "/api/load", "POST", body=b"{}"),
+    Door("marker", "dashboard", "/api/events", "POST", body=b"{}"),
+    Door("buffers", "dashboard", "/api/buffers"),
 )
 WEBSOCKETS: Final = tuple(door for door in DOORS if door.method == "WS")
 CHANGING: Final = tuple(door for door in DOORS if door.method == "POST")

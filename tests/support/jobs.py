@@ -21,10 +21,15 @@ def popped(store: redis.Redis) -> set[str]:
     return {job.decode() for job in connection.lrange(keys.INTERMEDIATE, 0, -1)}
 
 
+def executions(store: redis.Redis) -> set[str]:
+    """Jobs started and not finished, each try by itself: `<job>:<try>`."""
+    connection: Any = store
+    return {entry.decode() for entry in connection.zrange(keys.STARTED, 0, -1)}
+
+
 def running(store: redis.Redis) -> set[str]:
     """Jobs started and not finished."""
-    connection: Any = store
-    return {entry.decode().partition(":")[0] for entry in connection.zrange(keys.STARTED, 0, -1)}
+    return {entry.partition(":")[0] for entry in executions(store)}
 
 
 def stand_still(pipelines: Pipelines, name: str, look: Look, but: Iterable[str] = ()) -> set[str]:

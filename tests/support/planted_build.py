@@ -46,7 +46,7 @@ def burn(share):
 _BATCH_IN_HAND: Final[dict[Part, tuple[str, str]]] = {
     "ingest": (
         "pipeline_http_redis/ingest.py",
-        "            await self._sink.accept(Batch(body, samples))\n",
+        "            await self._sink.accept(Batch(body, samples, trace))\n",
     ),
     "worker": ("pipeline_http_redis/jobs.py", "    body = applier.body(batch_id)\n"),
     "websocket": ("pipeline_websocket/memory_side.py", "        self._add(batch.samples, now_us())\n"),

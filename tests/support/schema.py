@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from metrics_core.sample import METRICS, Sample
+from metrics_core.trace import MOST_SHOWN, Trace
 
 Count = Annotated[int, Meta(ge=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -40,6 +41,7 @@ class Latency(Struct):
     p90: NotNegative
     p99: NotNegative
     max: NotNegative
+    mean: NotNegative
     n: Count
 
 
@@ -65,11 +67,22 @@ class Window(Struct):
     net_tx_bytes_per_s: Metric
 
 
+Alert = Annotated[str, Meta(pattern=r"^(cpu|memory|disk) (warning|critical)$")]
+
+
+class Buffer(Struct):
+    name: Literal["group commit", "Redis queue", "workers", "stream", "fold", "ring", "feed"]
+    waiting: Count
+    capacity: Count
+    unit: Literal["batches", "jobs", "samples", "snapshots"]
+
+
 class ProducerEntry(Struct):
     producer: str
-    status: Literal["healthy", "silent"]
+    status: Literal["healthy", "degraded", "silent"]
     last: Sample | None
     window: Window | None
+    alerts: list[Alert]
     age_ms: Count
 
 
@@ -89,10 +102,12 @@ class Snapshot(Struct):
     totals: Totals
     rate_per_s: NotNegative
     backlog: Backlog
+    buffers: list[Buffer]
     latency_ms: Latencies
     producers: list[ProducerEntry]
     processes: list[ProcessEntry]
     alerts: list[str]
+    traces: Annotated[list[Trace], Meta(max_length=MOST_SHOWN)]
     subscribers: Annotated[int, Meta(ge=1)]
 
 
@@ -101,6 +116,13 @@ class LedgerAnswer(Struct):
     totals: Totals
     producers: dict[str, dict[str, list[tuple[Count, Count]]]]
 
+
+_TO_A = ["sent", "received", "decoded", "committed", "dequeued", "applied", "published"]
+HOPS = {
+    "http_redis": [_TO_A, [hop for hop in _TO_A if hop != "committed"]],
+    "websocket": [["sent", "received", "decoded", "applied", "published"]],
+}
+"""What a trace may tell; of a commit the fan-out may not have heard."""
 
 _decode_snapshot = msgspec.json.Decoder(Snapshot).decode
 _convert_ledger = msgspec.json.Decoder(LedgerAnswer).decode
@@ -118,11 +140,24 @@ def check_snapshot(text: bytes | str) -> Snapshot:
     for entry in snapshot.producers:
         assert entry.last is None or entry.last.producer == entry.producer
         _check_window(entry.window)
-        assert (entry.status == "healthy") == (entry.age_ms < 3000)
+        awake = "degraded" if entry.alerts else "healthy"
+        assert entry.status == (awake if entry.age_ms < 3000 else "silent")
     for latency in (snapshot.latency_ms.accepted, snapshot.latency_ms.processed):
         assert latency.p50 <= latency.p90 <= latency.p99 <= latency.max
-        assert latency.n > 0 or latency.max == 0
+        assert latency.n > 0 or latency.max == latency.mean == 0
+        assert latency.mean <= latency.max
+    _check_buffers(snapshot)
+    for trace in snapshot.traces:
+        assert [hop for hop, _ in trace.hops] in HOPS[snapshot.pipeline]
+        assert trace.hops[-1][1] <= snapshot.at_us
     return snapshot
+
+
+def _check_buffers(snapshot: Snapshot) -> None:
+    by_name = {buffer.name: buffer for buffer in snapshot.buffers}
+    assert len(by_name) == len(snapshot.buffers), "a buffer twice"
+    if "feed" in by_name:
+        assert by_name["feed"].capacity == snapshot.subscribers
 
 
 def _check_window(window: Window | None) -> None:

@@ -69,6 +69,15 @@ async def test_each_pipeline_is_told(lab: Lab) -> None:
         assert all(equation["holds"] for equation in part["equations"])
 
 
+async def test_the_counts_come_without_the_identities(lab: Lab) -> None:
+    answer = await lab.route.counts(Request({"type": "http"}))
+    told = json.loads(bytes(answer.body))["pipelines"]["websocket"]
+    assert set(told) == {"ok", "counts"}
+    assert (told["ok"], told["counts"]["processed"]) == (True, 5)
+    await lab.audit()
+    assert set(lab.asked.values()) == {1}
+
+
 async def test_however_many_ask_the_lab_is_asked_once(lab: Lab) -> None:
     answers = await asyncio.gather(*(lab.audit() for _ in range(20)))
     assert len({json.dumps(told) for _, told in answers}) == 1

@@ -40,3 +40,12 @@ def test_memory_is_taken_as_it_fills() -> None:
     history = History("web-01", 17, 1_000_000)
     history.append(1, Reading(1, 2, 3, 4, 5))
     assert len(history._slots) == 30
+
+
+def test_the_newest_few_are_given_oldest_first() -> None:
+    history = History("web-01", 17, 5)
+    assert history.newest(3) == []
+    for seq in range(7):
+        history.append(seq, Reading(1, 2, 3, 4, 5))
+    assert [sample.seq for sample in history.newest(3)] == [4, 5, 6]
+    assert [sample.seq for sample in history.newest(120)] == [2, 3, 4, 5, 6]

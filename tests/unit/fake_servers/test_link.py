@@ -6,8 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from fake_servers.history import History
-from fake_servers.link import CATCH_UP_SAMPLES, Link, PipelineState
+from fake_servers.link import CATCH_UP_SAMPLES, Link
 from fake_servers.outbox import Parcel, parcel_size
+from fake_servers.pipeline import PipelineState
 from fake_servers.signals import Reading
 from metrics_core.wire import BatchDecoder
 

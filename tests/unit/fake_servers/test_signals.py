@@ -208,3 +208,53 @@ def test_names_do_not_depend_on_the_number_of_servers() -> None:
     assert names[:6] == ["web-01", "db-01", "web-02", "cache-01", "worker-01", "web-03"]
     assert len(set(names)) == 2000
     assert all(name.startswith(f"{server_at(index)[1].name}-") for index, name in enumerate(names))
+
+
+def ordered(order: str, seconds: int = 40) -> tuple[list[Reading], list[Reading]]:
+    """The same server twice: alone, and with an order at 10 s."""
+    alone, told = Signals(1, "db-01", DB, 0, 45), Signals(1, "db-01", DB, 0, 45)
+    before, after = [], []
+    for second in range(seconds):
+        if second == 10:
+            if order == "spike":
+                told.spike(10.0, 30, 10)
+            else:
+                told.hold(20.0, 90)
+        before.append(alone.read(float(second)))
+        after.append(told.read(float(second)))
+    return before, after
+
+
+def test_a_spike_on_demand_rises_to_its_height_and_is_over_in_time() -> None:
+    alone, told = ordered("spike")
+    added = [after.cpu_percent - before.cpu_percent for before, after in zip(alone, told, strict=True)]
+    assert added[:11] == [0.0] * 11
+    assert added[11] == pytest.approx(15, abs=0.02)
+    assert added[12:19] == pytest.approx([30] * 7, abs=0.02)
+    assert added[20:] == [0.0] * 20
+    assert told[15].net_tx_bytes_per_s > 2 * alone[15].net_tx_bytes_per_s
+
+
+def test_cpu_and_memory_are_held_high_for_a_time() -> None:
+    alone, told = ordered("load")
+    assert told[:10] == alone[:10]
+    assert {(reading.cpu_percent, reading.memory_percent) for reading in told[10:20]} == {(90, 90)}
+    assert told[20:] == alone[20:]
+
+
+def test_what_is_higher_already_stays() -> None:
+    signals = Signals(1, "cache-01", CACHE, 0, 45)
+    plain = signals.read(0.0)
+    signals.hold(100.0, 1)
+    held = signals.read(0.0)
+    assert held.cpu_percent > 1
+    assert held.memory_percent == pytest.approx(plain.memory_percent, abs=5)
+
+
+def test_many_spikes_at_once_stay_bounded() -> None:
+    signals = Signals(1, "db-01", DB, 0, 45)
+    for _ in range(10_000):
+        signals.spike(0.0, 100, 600)
+    begin_s = process_time()
+    assert signals.read(5.0).cpu_percent == 100
+    assert process_time() - begin_s < 0.01

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab_runtime.env import PUBLISHED_PORTS, VARIABLES, Env
+from metrics_core.alerts import AlertRules, Threshold
 from metrics_core.errors import ConfigError
 
 NUMBERS = [name for name, variable in VARIABLES.items() if variable.low is not None]
@@ -57,6 +58,16 @@ def test_whole_numbers() -> None:
 def test_large_limits_are_written_out() -> None:
     with pytest.raises(ConfigError, match=r"expected 1 to 1000000$"):
         Env({"LAB_BACKLOG_CAPACITY": "0"}).integer("LAB_BACKLOG_CAPACITY")
+
+
+def test_alert_rules() -> None:
+    assert Env({}).alert_rules() == AlertRules()
+    env = Env({"LAB_ALERT_DISK": "50/60.5", "LAB_ALERT_SILENCE": "1.5"})
+    rules = env.alert_rules()
+    assert rules.thresholds == {**AlertRules().thresholds, "disk_percent": Threshold(50, 60.5)}
+    assert rules.silent_after_us == 1_500_000
+    with pytest.raises(ConfigError, match=r"LAB_ALERT_CPU=95/80: expected warning/critical in percent"):
+        Env({"LAB_ALERT_CPU": "95/80"}).alert_rules()
 
 
 def test_switches() -> None:

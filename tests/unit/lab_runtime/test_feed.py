@@ -15,6 +15,7 @@ from websockets.http11 import Request, Response
 
 from lab_runtime.feed import CUT_AFTER_S, Answer, Fanout, HttpRoutes, json_answer, text_answer
 from lab_runtime.guards import Guards
+from metrics_core.snapshot import BufferView
 from tests.support.virtual_time import run_virtually, settle
 
 
@@ -118,6 +119,7 @@ def test_a_slow_subscriber_skips_to_the_newest_and_holds_up_nobody() -> None:
         for n in range(10):
             fanout.publish(b"%d" % n)
             await settle()
+        assert fanout.buffer == BufferView("feed", 1, 2, "snapshots")
         assert len(fast.taken) == 10
         slow.room.set()
         await settle()

@@ -29,6 +29,12 @@ def filled(found: list[int]) -> Histogram:
     return histogram
 
 
+@given(st.lists(values, max_size=50))
+def test_the_mean_is_as_close_as_its_values(found: list[int]) -> None:
+    mean = sum(found) / len(found) if found else 0
+    assert abs(filled(found).mean_us() - mean) <= mean * RELATIVE_ERROR * (1 + 1e-9)
+
+
 @given(values)
 def test_a_value_lies_within_its_bucket_and_the_middle_is_close(value: int) -> None:
     bucket = bucket_of(value)

@@ -6,14 +6,16 @@ Long because: each way in which a commit ends is a case of one batcher.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
+import msgspec
 import pytest
 import redis
 
 from metrics_core.errors import BacklogFull, Unavailable
 from metrics_core.sink import Batch
+from metrics_core.trace import MOST_SHOWN, Trace, begin
 from metrics_core.wire import decode_group, encode_batch
 from pipeline_http_redis import batcher as module
 from pipeline_http_redis.batcher import (
@@ -37,12 +39,15 @@ class FakeIntake:
         self.committed: list[list[int]] = []
         self.started_s: list[float] = []
         self.ids: list[str] = []
+        self.traced: list[list[int]] = []
+        self.told: list[tuple[list[int], int]] = []
         self.queue = 0
         self.takes_s = 0.010
         self.failure: Exception | None = None
+        self.unheard: Exception | None = None
         self.asked = 0
 
-    async def commit(self, batch_id: str, body: bytes, samples: int) -> int:
+    async def commit(self, batch_id: str, body: bytes, samples: int, traces: Sequence[Trace]) -> int:
         self.started_s.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.takes_s)
         if self.failure:
@@ -50,8 +55,14 @@ class FakeIntake:
         decoded = decode_group(body)
         assert len(decoded) == samples
         self.ids.append(batch_id)
+        self.traced.append([trace.seq for trace in traces])
         self.committed.append([sample.seq for sample in decoded])
         return self.queue
+
+    async def tell_committed(self, traces: Sequence[Trace], at_us: int) -> None:
+        self.told.append(([trace.seq for trace in traces], at_us))
+        if self.unheard:
+            raise self.unheard
 
     async def queue_length(self) -> int:
         self.asked += 1
@@ -100,13 +111,48 @@ def test_what_gathers_during_a_commit_goes_out_as_one() -> None:
         await settle()
         others = [send(batcher, seq) for seq in range(1, 50)]
         await settle()
-        assert batcher.waiting_batches == 49
+        assert (batcher.waiting_batches, batcher.uncommitted_batches) == (49, 50)
         await first
         assert not any(other.done() for other in others), "held means committed, not gathered"
         await asyncio.gather(*others)
         assert intake.committed == [[0], list(range(1, 50))]
         assert len(set(intake.ids)) == 2
-        assert batcher.waiting_batches == 0
+        await settle()
+        assert batcher.waiting_batches == batcher.uncommitted_batches == 0
+
+    run(scenario)
+
+
+def traced(seq: int) -> Batch:
+    batch = batch_of(seq)
+    return msgspec.structs.replace(batch, trace=begin(batch.samples, seq, NOW_US, NOW_US, NOW_US))
+
+
+@pytest.mark.parametrize("unheard", [None, redis.ConnectionError("away")])
+def test_traces_go_with_their_commit_and_its_end_is_told(unheard: Exception | None) -> None:
+    async def scenario(batcher: Batcher, intake: FakeIntake) -> None:
+        intake.unheard = unheard
+        await send(batcher, 0)
+        together = [traced(1), batch_of(2), *map(traced, range(3, 3 + MOST_SHOWN))]
+        first = asyncio.create_task(batcher.accept(traced(100)))
+        await settle()
+        rest = [asyncio.create_task(batcher.accept(batch)) for batch in together]
+        await asyncio.gather(first, *rest)
+        await settle()
+        newest = list(range(3, 3 + MOST_SHOWN))
+        assert intake.traced == [[], [100], newest], "as many as a snapshot shows, and no more"
+        assert intake.told == [([100], NOW_US), (newest, NOW_US)], "nothing is told of what is not traced"
+        await send(batcher, 200)
+
+    run(scenario)
+
+
+def test_a_failed_commit_is_not_told() -> None:
+    async def scenario(batcher: Batcher, intake: FakeIntake) -> None:
+        intake.failure = redis.ConnectionError("away")
+        with pytest.raises(Unavailable):
+            await batcher.accept(traced(1))
+        assert intake.told == []
 
     run(scenario)
 

@@ -11,7 +11,7 @@ from h2.events import Event
 from h2.settings import SettingCodes
 from hypercorn.config import Config
 
-from pipeline_http_redis.http2_floods import ALLOWANCE, PER_S, cost_of, new_allowance
+from pipeline_http_redis.http2_floods import ALLOWANCE, PER_S, cost_of, new_allowance, without_cancelled
 from pipeline_http_redis.http2_streams import STREAMS_BEYOND, CountingConnection
 
 HEAD = [(":method", "POST"), (":path", "/"), (":scheme", "http"), (":authority", "x")]
@@ -65,6 +65,19 @@ def then(*more: Callable[[H2Connection], None]) -> Callable[[H2Connection], None
 )
 def test_costs(send: Callable[[H2Connection], None], cost: float) -> None:
     assert cost_of(events_of(send)) == cost
+
+
+def test_nothing_is_begun_for_what_was_cancelled_in_the_same_read() -> None:
+    client, server = pair()
+    for stream in (1, 3, 5):
+        client.send_headers(stream, HEAD)
+        client.send_data(stream, b"a body that is long enough")
+    client.reset_stream(3)
+    left = without_cancelled(server.receive_data(client.data_to_send()))
+    assert {getattr(event, "stream_id", None) for event in left} == {1, 5}
+    client.reset_stream(5)
+    later = server.receive_data(client.data_to_send())
+    assert without_cancelled(later) == later, "this one had begun: it must be told"
 
 
 def test_an_honest_client_never_runs_out() -> None:

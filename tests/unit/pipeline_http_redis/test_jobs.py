@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import msgspec
@@ -14,6 +15,7 @@ from metrics_core.histogram import bucket_of
 from metrics_core.limits import MAX_FUTURE_US
 from metrics_core.runs import split_runs
 from metrics_core.sample import Sample
+from metrics_core.trace import Trace, begin, decode_traces
 from metrics_core.wire import BatchDecoder, encode_batch, join_batches
 from pipeline_http_redis.jobs import CannotSettle, apply_claim, fold
 from pipeline_http_redis.store import keys
@@ -34,13 +36,14 @@ class FakeApplier:
         self.overtaken_by: list[list[Sample]] = []
         self.applied: list[FoldedBatch] = []
         self.dead: bytes = b""
+        self.traced: list[int] = []
         self.calls = 0
 
     def body(self, batch_id: str) -> bytes | None:
         assert batch_id == "the-batch"
         return self._body
 
-    def apply(self, batch_id: str, batch: FoldedBatch, dead: bytes) -> Excluded | None:
+    def apply(self, batch_id: str, batch: FoldedBatch, dead: bytes, traces: bytes = b"") -> Excluded | None:
         self.calls += 1
         msgspec.msgpack.encode(batch)  # it must be fit to send
         if self.overtaken_by:
@@ -57,11 +60,12 @@ class FakeApplier:
             self.marked |= {(producer, epoch, seq) for low, high in runs for seq in range(low, high + 1)}
         self.applied.append(batch)
         self.dead = dead
+        self.traced = [trace.seq for trace in decode_traces(traces)] if traces else []
         return None
 
 
-def apply(applier: FakeApplier, now_us: int = NOW_US) -> None:
-    apply_claim(cast(Applier, applier), "the-batch", now_us)
+def apply(applier: FakeApplier, now_us: int = NOW_US, traces: Sequence[Trace] = ()) -> None:
+    apply_claim(cast(Applier, applier), "the-batch", now_us, traces)
 
 
 def claim_of(*batches: list[Sample]) -> bytes:
@@ -150,6 +154,17 @@ def test_groups_over_a_limit_are_set_aside_and_the_others_applied() -> None:
     applied = applier.applied[0]
     assert (applied.groups, applied.dead, applied.duplicates) == ([("good", "1", [[0, 2]])], 4, 0)
     assert BatchDecoder().decode(applier.dead) == bad
+
+
+def test_traces_of_repeats_and_of_what_is_set_aside_end_here() -> None:
+    good, bad = a_run("good", 1, range(9)), a_run("bad", 1, range(4))
+    traces = [found for run in (good, bad) for seq in (0, 2, 8) if (found := begin(run, seq, 1, 2, 3))]
+    assert len(traces) == 5
+    applier = FakeApplier(claim_of(good, bad))
+    applier.overtaken_by = [good[:1], []]
+    applier.limited = {"bad": "more than 3 producers"}
+    apply(applier, traces=traces)
+    assert applier.traced == [2, 8]
 
 
 def test_repeats_are_repeats_also_where_a_limit_is_reached() -> None:

@@ -42,8 +42,14 @@ class Reports:
         monkeypatch.setattr(side.intake, "report", self._report)
 
     async def _report(
-        self, counts: dict[str, int], accepted: Histogram, process: ProcessView, at_us: int
+        self,
+        counts: dict[str, int],
+        accepted: Histogram,
+        process: ProcessView,
+        gathered: tuple[int, int],
+        at_us: int,
     ) -> None:
+        assert gathered == (0, CONFIG.max_in_flight)
         self._asked += 1
         if self._asked % 2 == 0:
             raise redis.ConnectionError

@@ -41,7 +41,7 @@ def compare(aggregator: Aggregator, oracle: Oracle) -> None:
     assert views.keys() == oracle.ledger().keys()
     for name, view in views.items():
         assert view.last == oracle.last(name)
-        window = view.window.as_window() if view.window else None
+        window = view.windows[-1].as_window() if view.windows else None
         assert (window is None) == (oracle.window(name) is None)
         for metric, (low, high, n) in (oracle.window(name) or {}).items():
             assert window is not None
@@ -90,7 +90,7 @@ def test_the_order_of_batches_does_not_show(seed: int) -> None:
         found.append(
             (
                 {name: view.last for name, view in views.items()},
-                {name: view.window.as_window() for name, view in views.items() if view.window},
+                {name: view.windows[-1].as_window() for name, view in views.items() if view.windows},
                 aggregator.ledger(),
                 aggregator.processed_latency.counts,
                 (aggregator.processed, aggregator.duplicates, aggregator.future),
@@ -108,7 +108,7 @@ def test_the_fast_way_is_the_slow_way() -> None:
             slow.add([sample, a_sample("b", 1, sample.seq)], NOW_US)
     assert fast.ledger()["a"] == slow.ledger()["a"] == {1: IntervalSet([(0, 39)])}
     assert fast.newest_samples("a") == slow.newest_samples("a")
-    assert fast.take_changes()["a"].window == slow.take_changes()["a"].window
+    assert fast.take_changes()["a"].windows == slow.take_changes()["a"].windows
 
 
 def test_what_was_seen_is_known_at_once() -> None:
@@ -170,7 +170,7 @@ def test_late_samples_are_processed_and_counted() -> None:
     aggregator.add([a_sample(seq=1, sampled_at_us=NOW_US - 10 * WINDOW_US)], NOW_US)
     aggregator.fold()
     assert (aggregator.late, aggregator.processed, aggregator.processed_latency.n) == (1, 2, 2)
-    window = aggregator.take_changes()["web-01"].window
+    window = aggregator.take_changes()["web-01"].windows[-1]
     assert window is not None
     assert window.n == 1
 
@@ -190,7 +190,7 @@ def test_a_producer_with_nothing_but_future_samples_has_no_window() -> None:
     aggregator = Aggregator(4)
     aggregator.add([a_sample(sampled_at_us=NOW_US + 60_000_000)], NOW_US)
     view = aggregator.take_changes()["web-01"]
-    assert (view.last, view.window) == (None, None)
+    assert (view.last, view.windows) == (None, [])
 
 
 # -- limits ----------------------------------------------------------------------------------------------------------
@@ -279,6 +279,6 @@ def test_a_batch_is_refused_exactly_when_its_epoch_would_need_too_many_intervals
 def test_metrics_of_a_window_are_those_of_the_sample() -> None:
     aggregator = Aggregator(4)
     aggregator.add([a_sample()], NOW_US)
-    window = aggregator.take_changes()["web-01"].window
+    window = aggregator.take_changes()["web-01"].windows[-1]
     assert window is not None
     assert [window.as_window()[metric]["mean"] for metric in METRICS] == [41.5, 63.25, 70.0, 123_456, 654_321]

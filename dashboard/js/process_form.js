@@ -1,0 +1,31 @@
+// @ts-check
+/** Kill, pause or resume a process of the lab. */
+
+import { AnswerLine } from "./answer_line.js";
+import { byId } from "./dom.js";
+
+export class ProcessForm {
+  #form = /** @type {HTMLFormElement} */ (byId("process-form"));
+  #answer = new AnswerLine(this.#form);
+  #target = /** @type {HTMLSelectElement} */ (this.#answer.field("target"));
+  #offered = "";
+
+  /** @param {(process: string, action: string) => Promise<string>} act */
+  constructor(act) {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const { value } = /** @type {HTMLButtonElement} */ (event.submitter);
+      void this.#answer.send(() => act(this.#target.value, value));
+    });
+  }
+
+  /** @param {string[]} names */
+  draw(names) {
+    if (names.join() === this.#offered) return;
+    this.#offered = names.join();
+    const before = this.#target.value;
+    this.#target.replaceChildren(...names.map((name) => new Option(name, name)));
+    if (names.includes(before)) this.#target.value = before;
+    for (const button of this.#form.querySelectorAll("button")) button.disabled = names.length === 0;
+  }
+}
