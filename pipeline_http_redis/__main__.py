@@ -20,15 +20,7 @@ def main(role: str) -> None:
         config = Config.from_env(env, name)
         allow_many_connections()
         if role == "ingest":
-            from pipeline_http_redis.ingest import Counts
-            from pipeline_http_redis.server import ingest_server
-            from pipeline_http_redis.store_side import StoreSide
-
-            async def ingest(stop: asyncio.Event) -> None:
-                behind = StoreSide(config, Counts())
-                await ingest_server(config, behind).serve(stop)
-
-            run_async(ingest)
+            run_async(lambda stop: _ingest(config, stop))
         elif role == "worker":
             from pipeline_http_redis.worker import work
 
@@ -44,6 +36,25 @@ def main(role: str) -> None:
             run_async(lambda stop: FanoutServer(config).serve(stop))
 
     start(role, body)
+
+
+async def _ingest(config: Config, stop: asyncio.Event) -> None:
+    from pipeline_http_redis.ingest import Counts
+    from pipeline_http_redis.orders import PipelineOrders
+    from pipeline_http_redis.server import IngestServer
+    from pipeline_http_redis.store_side import StoreSide
+
+    server = IngestServer(
+        config.host,
+        config.ingest_port,
+        config.guards,
+        StoreSide(config, Counts()),
+        config.producer_rate,
+        config.max_in_flight,
+        config.tls,
+        PipelineOrders(config.redis_url, config.host) if config.takes_orders else None,
+    )
+    await server.serve(stop)
 
 
 if __name__ == "__main__":

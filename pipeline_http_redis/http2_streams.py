@@ -32,7 +32,9 @@ class RoomySettings(Settings):
 class CountingConnection(H2Connection):
     """h2's state of one connection; it counts its streams each time that their number has doubled."""
 
-    MAX_CLOSED_STREAMS = 2_000  # h2 remembers 65,536 of them, 150 bytes each: 10 MB for each long-lived producer
+    MAX_CLOSED_STREAMS = (
+        2_000  # h2 remembers 65,536 of them, 150 bytes each: 10 MB for each long-lived producer
+    )
 
     def __init__(self, config: Config) -> None:
         super().__init__(H2Configuration(client_side=False, header_encoding=None))

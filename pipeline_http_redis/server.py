@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -29,15 +29,14 @@ from lab_runtime.open_files import held_now
 from lab_runtime.ops import metrics_text
 from lab_runtime.order_routes import order_routes
 from lab_runtime.process import end_with
+from lab_runtime.self_faults import Order
 from lab_runtime.tls import TlsFiles
 from metrics_core.errors import RemoteFault
 from metrics_core.rate_limit import RateLimit
-from pipeline_http_redis.config import Config
 from pipeline_http_redis.connections import HEAD_WITHIN_S, connections
 from pipeline_http_redis.connections import install as install_connections
 from pipeline_http_redis.ingest import DEFAULT_MOST_IN_FLIGHT, IngestEndpoint
 from pipeline_http_redis.late_frames import install as install_late_frames
-from pipeline_http_redis.orders import PipelineOrders
 from pipeline_http_redis.strict_http1 import install as install_strict_http1
 
 ON_ITS_OWN: Final = frozenset({("POST", "/v1/samples")})
@@ -77,6 +76,19 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
+class Orders(Protocol):
+    """Takes the fault engine's orders (`orders.py`; there are none but in containers)."""
+
+    async def obey(self, order: Order) -> dict[str, Any] | None:
+        """Carry out an order."""
+
+    async def look(self) -> bytes:
+        """What can be broken from here, as JSON."""
+
+    async def aclose(self) -> None:
+        """Let go of what it holds."""
+
+
 class IngestServer:
     """One ingest process: HTTP on one port, before whatever holds the batches.
 
@@ -100,7 +112,7 @@ class IngestServer:
         producer_rate: float = 0.0,
         most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
         tls: TlsFiles | None = None,
-        orders: PipelineOrders | None = None,
+        orders: Orders | None = None,
     ) -> None:
         self._host, self._port, self._guards, self._tls = host, port, guards, tls
         self._behind, self._orders = behind, orders
@@ -172,20 +184,6 @@ class IngestServer:
         )
         response.headers.update(error.headers or {})
         return response
-
-
-def ingest_server(config: Config, behind: Behind) -> IngestServer:
-    """Pipeline A's own, as it is configured."""
-    return IngestServer(
-        config.host,
-        config.ingest_port,
-        config.guards,
-        behind,
-        config.producer_rate,
-        config.max_in_flight,
-        config.tls,
-        PipelineOrders(config.redis_url, config.host) if config.takes_orders else None,
-    )
 
 
 async def _until_stopped(serving: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:

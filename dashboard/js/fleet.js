@@ -36,6 +36,11 @@ export class Fleet {
   #sources = [];
   /** @type {string[]} */
   names = [];
+  /**
+   * Servers that the fleet itself says are stopped.
+   * @type {Set<string>}
+   */
+  stopped = new Set();
 
   /**
    * Take the pipelines' newest snapshots.
@@ -89,7 +94,7 @@ export class Fleet {
     for (let i = 0; i < live.length; i += 1) {
       const entry = live[i] ? this.#known[i]?.get(name) : undefined;
       if (entry && entry.status !== "silent") return entry.status;
-      if (entry) status = "silent";
+      if (entry) status = this.stopped.has(name) ? "stopped" : "silent";
     }
     return status;
   }

@@ -27,6 +27,7 @@ import { Projector } from "./projector.js";
 import { startScale } from "./scale.js";
 import { Servers } from "./servers.js";
 import { Store } from "./store.js";
+import { watchStopped } from "./stopped_watch.js";
 import { startTheme } from "./theme.js";
 import { takeToken, tokenHeaders, tokenQuery } from "./token.js";
 import { Workbench } from "./workbench.js";
@@ -121,6 +122,7 @@ startScale(byId("latency-scale"), (scale) => {
   frame.ask();
 });
 watchLoss(store, headers);
+watchStopped(store, headers);
 const recolour = () => [...charts, ledger].forEach((view) => view.recolour());
 const projector = new Projector(header.projectorButton, [...LATENCY_CHARTS, ...LOAD_CHARTS], recolour);
 bench.start(charts.flatMap((row) => row.panels), [

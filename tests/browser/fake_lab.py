@@ -141,6 +141,7 @@ class FakeLab:
         self.faults: FakeFaults | None = FakeFaults()
         self.controls = FakeControls(self.add_event)
         self.audit: dict[str, Any] | None = None
+        self.stopped: set[str] = set()
         self.buffers: Callable[[], dict[str, Any]] | None = None
         self.traced = False
         self.asked: Counter[str] = Counter()
@@ -233,6 +234,9 @@ class FakeLab:
             return self.faults.state()
         if path == "/api/audit":
             return self.audit
+        if path == "/api/servers":
+            servers = [{"name": name, "status": "stopped"} for name in sorted(self.stopped)]
+            return {"servers": servers}
         if path == "/api/audit/counts" and self.audit is not None:
             pipelines = {name: {"counts": part["counts"]} for name, part in self.audit["pipelines"].items()}
             return {"at_us": now_us(), "pipelines": pipelines}

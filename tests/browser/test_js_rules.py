@@ -16,7 +16,7 @@ KNOW_THE_DOM = {
     "frame", "header", "journey", "key_sheet", "knob_form", "knob_row", "ledger", "ledger_canvas",
     "ledger_legend", "ledger_pane", "load_form", "loss_watch", "main", "marker_form", "memory",
     "palette", "pane", "predict_panel", "process_form", "processes", "projector", "server_card",
-    "server_form", "server_grid", "servers", "table_view", "theme", "theme_first", "toolbar", "watch",
+    "server_form", "server_grid", "stopped_watch", "servers", "table_view", "theme", "theme_first", "toolbar", "watch",
     "workbench",
 }  # fmt: skip
 LONGEST = 150

@@ -35,7 +35,7 @@ def test_a_fault_is_chosen_caused_and_undone(fake_lab: FakeLab, open_page: OpenP
     expect(form.get_by_label("How much")).to_be_disabled()
     expect(form.get_by_label("How long")).to_be_disabled()
     page.get_by_label("What", exact=True).select_option("delay")
-    page.get_by_label("Where").select_option("store")
+    page.get_by_label("Where", exact=True).select_option("store")
     expect(form).to_contain_text("Hold every byte back, each way.")
     expect(form).to_contain_text("ms each way, 1 to 60,000")
     assert form.get_by_label("How long").input_value() == "20"
@@ -87,7 +87,7 @@ def test_a_kind_that_is_not_available_says_why(fake_lab: FakeLab, open_page: Ope
 def test_a_hidden_fault_stays_secret_until_it_is_revealed(fake_lab: FakeLab, open_page: OpenPage) -> None:
     page = open_panel(fake_lab, open_page)
     page.get_by_label("What", exact=True).select_option("cut")
-    page.get_by_label("Where").select_option("fleet-b")
+    page.get_by_label("Where", exact=True).select_option("fleet-b")
     page.get_by_label("Hidden, until it is revealed").check()
     page.get_by_role("button", name="Break it").click()
     active = page.locator("#faults-active li")
@@ -153,7 +153,7 @@ def test_faults_and_what_follows_are_marked_on_every_chart(fake_lab: FakeLab, op
     with fake_lab.play(hz=10):
         wait_live(page)
         canvases = page.locator(".chart canvas")
-        assert canvases.count() == 7
+        assert canvases.count() == 9
         assert [canvases.nth(i).evaluate(marked) for i in range(7)] == [0] * 7
         fake_lab.add_event("fault", "redis", "pause on redis: for 10 s")
         fake_lab.add_event("crashed", "worker-1", "killed by signal 9")

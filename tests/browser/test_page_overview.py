@@ -259,3 +259,15 @@ def test_the_counts_are_not_asked_for_while_the_page_is_hidden(
     with page.expect_response("**/api/processes"):
         pass
     assert fake_lab.asked["/api/audit/counts"] == 0
+
+
+def test_a_stopped_server_is_told_from_a_silent_one(fake_lab: FakeLab, open_page: OpenPage) -> None:
+    for maker in fake_lab.makers.values():
+        maker.silent, maker.stopped_at_us = frozenset({"web-01", "web-02"}), now_us() - 7_000_000
+    fake_lab.stopped = {"web-01"}
+    page = open_page(fake_lab.url)
+    with fake_lab.play():
+        wait_live(page)
+        page.locator("#server-window").scroll_into_view_if_needed()
+        expect(page.locator("#server-summary")).to_contain_text("48 healthy, 1 stopped, 1 silent")
+        expect(page.locator(".server[data-producer=web-01] [data-field=status]")).to_have_text("Stopped")

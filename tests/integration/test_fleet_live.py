@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from itertools import pairwise
 from typing import Any
@@ -108,6 +109,21 @@ async def test_the_transport_changes_under_way_and_no_sample_comes_twice() -> No
             seqs = {seq for who, _, seq in {*a.samples, *b.samples} if who == name}
             assert seqs == set(range(n))
         assert 0 < count(b.held) < sum(made.values())
+
+
+async def test_a_change_of_protocol_waits_for_the_answer_that_is_on_its_way() -> None:
+    a = HttpStandIn()
+    async with a.serve() as url, running(config(a=url, transport="http1", servers=1)) as fleet:
+        a.script.append("lose_answer")
+        await until_async(lambda: a.arrivals, "a sample is taken, its answer held back")
+        changing = asyncio.create_task(change(fleet, transport="http2"))
+        await until_async(lambda: fleet.changing.locked(), "the change has begun")
+        a.release.set()
+        await changing
+        await until_async(lambda: ("web-01", "2") in a.versions, "the new protocol")
+        await drained(fleet)
+        check_ledger(fleet, PIPELINE_A, a)
+        assert set(a.arrivals.values()) == {1}
 
 
 @pytest.mark.parametrize("replay", ["on", "off"])

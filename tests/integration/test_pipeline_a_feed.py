@@ -115,13 +115,15 @@ def test_snapshots_come_at_their_rate(running: Pipelines, feed: RawWebSocket) ->
     assert gaps_ms[10] == pytest.approx(50, abs=25), "the median, at 20 a second"
 
 
-def test_what_a_dashboard_says_is_ignored_and_bounded(running: Pipelines, feed: RawWebSocket) -> None:
-    feed.send(b"hello")
+@pytest.mark.parametrize("said, code", [(b"hello", 1008), (b"x" * 2_000, 1009)])
+def test_a_dashboard_that_speaks_is_cut(
+    running: Pipelines, feed: RawWebSocket, said: bytes, code: int
+) -> None:
     check_snapshot(feed.receive())
-    feed.send(b"x" * 2_000)
+    feed.send(said)
     with pytest.raises(ClosedByPeer) as closed:
         shown(feed, lambda _: False, "the end")
-    assert closed.value.code == 1009
+    assert closed.value.code == code
 
 
 def test_two_fan_outs_show_the_same(running: Pipelines) -> None:
