@@ -20,7 +20,7 @@ export function download(blob, name) {
  * @returns {Promise<Blob>}
  */
 export function pictureOf(canvases, { title, text, ground, ink, font }) {
-  const scale = canvases[0].width / canvases[0].clientWidth || 1;
+  const scale = devicePixelRatio; // a canvas behind its table has no width on the page, and its lines all the same
   const pad = 16 * scale;
   const head = 52 * scale;
   const picture = document.createElement("canvas");

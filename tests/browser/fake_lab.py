@@ -2,6 +2,8 @@
 
 The feeds can be stopped, started again on the same port, and made to send anything. `FakeLab.play` keeps sending
 snapshots until told otherwise. Not here: real pipelines.
+
+Long because: it has every route of the page, one short answer each.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def test_the_page_can_be_worked_by_keyboard(fake_lab: FakeLab, open_page: OpenPa
     page.locator("#faults").scroll_into_view_if_needed()
     expect(page.get_by_role("button", name="Reveal")).to_be_visible()
     page.locator("#top").scroll_into_view_if_needed()
-    reached = []
+    reached: list[str] = []
     while "server-troubled" not in reached and len(reached) < 200:
         page.keyboard.press("Tab")
         reached.append(

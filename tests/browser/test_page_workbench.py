@@ -142,6 +142,9 @@ def test_every_chart_is_a_table_a_file_and_a_picture(
         expect(page.locator(f"{PROCESSED} tbody tr").first.locator("td").nth(1)).to_have_text(
             re.compile("ms$")
         )
+        with page.expect_download() as begun:  # the lines are there behind the table
+            page.locator(f"{PROCESSED} [data-field=png]").click()
+        assert Path(begun.value.path()).stat().st_size > 2000
         page.keyboard.press("t")
         expect(page.locator(".chart-table")).to_have_count(0)
         for number in range(charts.count()):

@@ -176,9 +176,7 @@ async def test_where_a_later_part_fails_what_had_changed_is_told(stand: Stand) -
     stand.fails_at = "pipeline_b"
     status, answer = await stand.post("/api/knobs", {"workers": 3, "ring_capacity": 9, "batch": 2})
     assert (status, answer["error"]) == (502, "not_done")
-    assert answer["detail"] == (
-        "ring_capacity: pipeline B does not answer (changed already: workers)"
-    )
+    assert answer["detail"] == ("ring_capacity: pipeline B does not answer (changed already: workers)")
     assert stand.told == [("workers", 3)]
 
 
