@@ -1,5 +1,9 @@
 """`test`: style, types, bandit and tests, in this order; pytest last, so that its closing line ends the output.
 
+Tests of the page take eight minutes and mind no neighbour, so they run beside the others, in a pytest of their own
+whose output is shown when it ends. Those marked `alone` measure, and stay in the row. With arguments for pytest there
+is one run.
+
 CI also has the dependencies audited (`LAB_TEST_AUDIT=1`): that asks a service on the network, which tests do not.
 """
 
@@ -9,6 +13,8 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from typing import Final
 
@@ -36,6 +42,10 @@ CHECKS: Final = (
     ("mypy", ("mypy",)),
     ("bandit", ("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *SHIPPED)),
 )
+PAGE: Final = ("pytest", "tests/browser", "-m", "not alone", "-p", "no:cacheprovider")
+BESIDE_WITHIN_S: Final = 1_500.0
+"""How long the page's tests may take, the machine being shared."""
+
 AUDIT: Final = ("dependency audit", ("scripts.audit_dependencies",))
 
 
@@ -64,11 +74,49 @@ def run_tests(pytest_arguments: tuple[str, ...], *, tests_only: bool) -> int:
     if os.environ.get(AUDIT_SWITCH) == "1":
         codes.append(_step(*AUDIT, environ))
     compose = os.environ.get(COMPOSE_SWITCH) == "1"
-    selection = ("-m", "compose or not compose") if compose else ()
     if not compose:
         _say(f"tests/compose is left out: it needs a Docker engine (select it with {COMPOSE_SWITCH}=1)")
-    codes.append(_step("pytest", ("pytest", *selection, *pytest_arguments), environ))
+    if pytest_arguments:
+        selection = ("-m", "compose or not compose") if compose else ()
+        codes.append(_step("pytest", ("pytest", *selection, *pytest_arguments), environ))
+    else:
+        beside = _Beside("the page's tests", PAGE, environ)
+        others = "alone or not page" if compose else "not compose and (alone or not page)"
+        codes.append(_step("pytest", ("pytest", "-m", others), environ))
+        codes.append(beside.code())
     return next((code for code in codes if code), 0)
+
+
+class _Beside:
+    """A step that runs while others do; what it says is shown whole when it ends."""
+
+    def __init__(self, name: str, command: tuple[str, ...], environ: dict[str, str]) -> None:
+        self._name, self._command, self._environ = name, command, environ
+        self._code = 1
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+            try:
+                self._code = subprocess.run(
+                    [sys.executable, "-m", *self._command],
+                    cwd=ROOT,
+                    env=self._environ,
+                    stdout=said,
+                    stderr=subprocess.STDOUT,
+                    check=False,
+                    timeout=BESIDE_WITHIN_S,
+                ).returncode
+            except subprocess.TimeoutExpired:
+                said.write(f"not done after {BESIDE_WITHIN_S:.0f} s")
+            said.seek(0)
+            print(f"\nlab test: {self._name}, run beside the others:\n{said.read()}", flush=True)
+
+    def code(self) -> int:
+        """Its exit code, when it has ended."""
+        self._thread.join()
+        return self._code
 
 
 def test_environ() -> dict[str, str]:

@@ -13,6 +13,8 @@ from tests.browser.fake_lab import FakeLab
 from tests.browser.fake_snapshots import producer_names
 from tests.browser.test_page import B, wait_live
 
+pytestmark = pytest.mark.alone
+
 
 def test_nothing_is_asked_of_another_host(fake_lab: FakeLab, open_page: OpenPage) -> None:
     asked: list[str] = []

@@ -52,6 +52,30 @@ def lab(tmp_path: Path) -> Iterator[LabProcess]:
     process.close()
 
 
+REDIS = """
+title = "Redis, short"
+lesson = "A 202 is a promise of a disk."
+lasts_s = 5
+
+[[fault]]
+kind = "kill"
+target = "redis"
+at_s = [1.0, 2.0]
+
+[[question]]
+ask = "How many acknowledged samples does pipeline A lose?"
+measure = "A.lost_acked"
+answers = [{text = "none", low = 0, high = 0}, {text = "some", low = 1}]
+why = "{A.refused} were refused meanwhile"
+
+[[question]]
+ask = "And pipeline B?"
+measure = "B.lost_acked"
+answers = [{text = "none", low = 0, high = 0}, {text = "some", low = 1}]
+why = "It does not know Redis"
+"""
+
+
 def outcome(done: CompletedProcess[str], path: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, Any] = json.loads(path.read_text())
@@ -63,15 +87,15 @@ def test_a_lesson_on_the_lab_that_runs_holds_the_prediction_against_the_audit(
 ) -> None:
     record = read_record(lab.state_dir)
     assert record
-    done = lab.run(
-        "scenario", "redis", "--seed", "3", "--answers", "1,2,2", "--json", str(tmp_path / "out.json")
-    )
-    found = outcome(done, tmp_path / "out.json")
-    lost, refused, other = found["results"]
-    assert (lost["right"], lost["ok"], lost["measured"]) == ("none", True, 0)
-    assert refused["measured"] >= 0
-    assert (other["right"], other["ok"]) == ("none: it does not know Redis", False)
-    assert "predictions were right" in done.stdout
+    script, path = tmp_path / "redis.toml", tmp_path / "out.json"
+    script.write_text(REDIS)
+    done = lab.run("scenario", str(script), "--seed", "3", "--answers", "1,2", "--json", str(path))
+    found = outcome(done, path)
+    in_a, in_b = found["results"]
+    assert (in_a["right"], in_a["ok"], in_a["measured"]) == ("none", True, 0)
+    assert (in_b["right"], in_b["ok"]) == ("none", False)
+    assert "1 of 2 predictions were right" in done.stdout
+    assert "were refused meanwhile" in done.stdout
     assert found["measures"]["fault.recovered_s"] <= 5
     (injected,) = found["injected"]
     assert (injected["planned"]["kind"], injected["planned"]["target"]) == ("kill", "redis")

@@ -51,8 +51,30 @@ def test_the_first_failure_is_the_exit_code(steps: Callable[[dict[str, int]], li
 
 def test_tests_only(steps: Callable[[dict[str, int]], list[list[str]]]) -> None:
     ran = steps({})
-    run_tests((), tests_only=True)
-    assert [command[0] for command in ran] == ["pytest"]
+    run_tests(("tests/unit",), tests_only=True)
+    assert ran == [["pytest", "tests/unit"]]
+
+
+def test_the_page_is_tested_beside_the_others_each_test_once(
+    steps: Callable[[dict[str, int]], list[list[str]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = steps({})
+    assert run_tests((), tests_only=True) == 0
+    assert sorted(ran) == [
+        ["pytest", "-m", "not compose and (alone or not page)"],
+        ["pytest", "tests/browser", "-m", "not alone", "-p", "no:cacheprovider"],
+    ]
+    assert "lab test: the page's tests, run beside the others:" in capsys.readouterr().out
+
+
+def test_a_failure_of_the_page_fails_the_whole(
+    steps: Callable[[dict[str, int]], list[list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps({})
+    monkeypatch.setattr(testing, "PAGE", ("page",))
+    failing = steps({"page": 1})
+    assert run_tests((), tests_only=True) == 1
+    assert ["page"] in failing
 
 
 def test_compose_is_selected_by_its_switch(
@@ -61,7 +83,10 @@ def test_compose_is_selected_by_its_switch(
     ran = steps({})
     monkeypatch.setenv("LAB_TEST_COMPOSE", "1")
     run_tests((), tests_only=True)
-    assert ran == [["pytest", "-m", "compose or not compose"]]
+    assert ["pytest", "-m", "alone or not page"] in ran
+    ran.clear()
+    run_tests(("-k", "one"), tests_only=True)
+    assert ran == [["pytest", "-m", "compose or not compose", "-k", "one"]]
 
 
 def test_the_dependencies_are_audited_where_ci_says_so(
@@ -69,8 +94,8 @@ def test_the_dependencies_are_audited_where_ci_says_so(
 ) -> None:
     ran = steps({"scripts.audit_dependencies": 1})
     monkeypatch.setenv("LAB_TEST_AUDIT", "1")
-    assert run_tests((), tests_only=True) == 1
-    assert ran == [["scripts.audit_dependencies"], ["pytest"]]
+    assert run_tests(("-q",), tests_only=True) == 1
+    assert ran == [["scripts.audit_dependencies"], ["pytest", "-q"]]
 
 
 def test_bandit_looks_at_every_package() -> None:
