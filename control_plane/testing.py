@@ -1,8 +1,8 @@
 """`test`: style, types, bandit and tests, in this order; pytest last, so that its closing line ends the output.
 
-Tests of the page take eight minutes and mind no neighbour, so they run beside the others, in a pytest of their own
-whose output is shown when it ends. Those marked `alone` measure, and stay in the row. With arguments for pytest there
-is one run.
+Unit tests and those of the page take ten minutes and mind no neighbour, so they run beside the others, in a pytest of
+their own whose output is shown when it ends. Those marked `alone` measure, and stay in the row. With arguments for
+pytest there is one run.
 
 CI also has the dependencies audited (`LAB_TEST_AUDIT=1`): that asks a service on the network, which tests do not.
 """
@@ -42,9 +42,9 @@ CHECKS: Final = (
     ("mypy", ("mypy",)),
     ("bandit", ("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *SHIPPED)),
 )
-PAGE: Final = ("pytest", "tests/browser", "-m", "not alone", "-p", "no:cacheprovider")
+SHARED: Final = ("pytest", "tests/unit", "tests/browser", "-m", "not alone", "-p", "no:cacheprovider")
 BESIDE_WITHIN_S: Final = 1_500.0
-"""How long the page's tests may take, the machine being shared."""
+"""How long they may take, the machine being shared."""
 
 AUDIT: Final = ("dependency audit", ("scripts.audit_dependencies",))
 
@@ -80,8 +80,8 @@ def run_tests(pytest_arguments: tuple[str, ...], *, tests_only: bool) -> int:
         selection = ("-m", "compose or not compose") if compose else ()
         codes.append(_step("pytest", ("pytest", *selection, *pytest_arguments), environ))
     else:
-        beside = _Beside("the page's tests", PAGE, environ)
-        others = "alone or not page" if compose else "not compose and (alone or not page)"
+        beside = _Beside("unit tests and tests of the page", SHARED, environ)
+        others = "alone or not beside" if compose else "not compose and (alone or not beside)"
         codes.append(_step("pytest", ("pytest", "-m", others), environ))
         codes.append(beside.code())
     return next((code for code in codes if code), 0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,3 +19,14 @@ settings.load_profile("lab")
 def anyio_backend() -> str:
     """The event loop of async tests."""
     return "asyncio"
+
+
+BESIDE: Final = tuple(Path(__file__).parent / folder for folder in ("unit", "browser"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what minds no neighbour, before anything is selected by marks."""
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in BESIDE):
+            item.add_marker(pytest.mark.beside)

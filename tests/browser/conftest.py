@@ -29,14 +29,6 @@ NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-
 OpenPage = Callable[..., Page]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder as a test of the page, before anything is selected by marks."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.page)
-
-
 def find_chromium(bundled: str) -> str:
     """Path of the system's Chromium, else of Playwright's own; a clear failure where there is neither."""
     for name in NAMES:

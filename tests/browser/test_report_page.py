@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -189,7 +190,7 @@ def test_a_section_can_be_reached_by_keyboard(
     expect(page.get_by_role("button", name="Theme")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.url.endswith("#findings")
+    expect(page).to_have_url(re.compile("#findings$"))
 
 
 def test_a_page_of_a_run_says_what_it_is(pages: dict[str, str], open_page: OpenPage, watch: Watch) -> None:

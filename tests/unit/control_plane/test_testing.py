@@ -55,23 +55,23 @@ def test_tests_only(steps: Callable[[dict[str, int]], list[list[str]]]) -> None:
     assert ran == [["pytest", "tests/unit"]]
 
 
-def test_the_page_is_tested_beside_the_others_each_test_once(
+def test_what_minds_no_neighbour_runs_beside_the_others_each_test_once(
     steps: Callable[[dict[str, int]], list[list[str]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran = steps({})
     assert run_tests((), tests_only=True) == 0
     assert sorted(ran) == [
-        ["pytest", "-m", "not compose and (alone or not page)"],
-        ["pytest", "tests/browser", "-m", "not alone", "-p", "no:cacheprovider"],
+        ["pytest", "-m", "not compose and (alone or not beside)"],
+        ["pytest", "tests/unit", "tests/browser", "-m", "not alone", "-p", "no:cacheprovider"],
     ]
-    assert "lab test: the page's tests, run beside the others:" in capsys.readouterr().out
+    assert "lab test: unit tests and tests of the page, run beside the others:" in capsys.readouterr().out
 
 
-def test_a_failure_of_the_page_fails_the_whole(
+def test_a_failure_beside_fails_the_whole(
     steps: Callable[[dict[str, int]], list[list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps({})
-    monkeypatch.setattr(testing, "PAGE", ("page",))
+    monkeypatch.setattr(testing, "SHARED", ("page",))
     failing = steps({"page": 1})
     assert run_tests((), tests_only=True) == 1
     assert ["page"] in failing
@@ -83,7 +83,7 @@ def test_compose_is_selected_by_its_switch(
     ran = steps({})
     monkeypatch.setenv("LAB_TEST_COMPOSE", "1")
     run_tests((), tests_only=True)
-    assert ["pytest", "-m", "alone or not page"] in ran
+    assert ["pytest", "-m", "alone or not beside"] in ran
     ran.clear()
     run_tests(("-k", "one"), tests_only=True)
     assert ran == [["pytest", "-m", "compose or not compose", "-k", "one"]]
