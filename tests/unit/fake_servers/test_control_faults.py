@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,17 +18,6 @@ from metrics_core.limits import MAX_EPOCHS_PER_PRODUCER
 
 CONFIG = replace(FleetConfig.from_env(Env({})), servers=3)
 HERE = "http://127.0.0.1:8769"
-
-
-@pytest.fixture
-def fleet() -> Fleet:
-    return Fleet(CONFIG)
-
-
-@pytest.fixture
-def client(fleet: Fleet) -> Iterator[TestClient]:
-    with TestClient(build_app(fleet, CONFIG), HERE) as client:
-        yield client
 
 
 def test_a_fault_of_one_and_of_all(client: TestClient, fleet: Fleet) -> None:

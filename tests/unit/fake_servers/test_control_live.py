@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,17 +15,6 @@ from lab_runtime.env import Env
 
 CONFIG = replace(FleetConfig.from_env(Env({})), servers=3)
 HERE = "http://127.0.0.1:8769"
-
-
-@pytest.fixture
-def fleet() -> Fleet:
-    return Fleet(CONFIG)
-
-
-@pytest.fixture
-def client(fleet: Fleet) -> Iterator[TestClient]:
-    with TestClient(build_app(fleet, CONFIG), HERE) as client:
-        yield client
 
 
 def test_the_knobs_are_told_and_changed(client: TestClient, fleet: Fleet) -> None:
