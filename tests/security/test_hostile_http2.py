@@ -21,6 +21,7 @@ from hyperframe.frame import (
 )
 
 from metrics_core.wire import encode_batch
+from tests.support.busy import processors_busy
 from tests.support.gauges import Held
 from tests.support.h1_client import H1Client
 from tests.support.h2_client import JSON, H2Client
@@ -116,7 +117,7 @@ def test_floods_do_not_slow_others_down(pipelines: Pipelines) -> None:
         floods = [flood(attacker)[:65_536] for flood in FLOODS[:4]]
     for _ in range(3):
         calm, attacked = [], []
-        with Honest(port, "beside-floods") as honest:
+        with processors_busy(), Honest(port, "beside-floods") as honest:
             for flood in floods:
                 begun_s = time.monotonic()
                 honest.goes_on_for(PHASE_S)
@@ -130,7 +131,7 @@ def test_floods_do_not_slow_others_down(pipelines: Pipelines) -> None:
                 attacked.append((attack_s, time.monotonic()))
         calm_ms, attacked_ms = honest.p99_ms(calm), honest.p99_ms(attacked)
         said += f" {calm_ms:.1f} → {attacked_ms:.1f} ms"
-        if attacked_ms <= max(2 * calm_ms, calm_ms + 15):
+        if attacked_ms <= 2 * calm_ms:
             print(f"p99 of honest requests, calm → flooded:{said}")
             return
     pytest.fail(f"p99 of honest requests, calm → flooded:{said}; expected at most twice as much")

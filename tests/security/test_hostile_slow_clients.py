@@ -18,6 +18,7 @@ import pytest
 from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame
 
 from metrics_core.wire import encode_batch
+from tests.support.busy import give_way, processors_busy
 from tests.support.gauges import Held
 from tests.support.h1_client import H1Client
 from tests.support.honest import Honest
@@ -58,9 +59,10 @@ def slowhttptest(pipelines: Pipelines, kind: str) -> subprocess.Popen[bytes]:
     path = "/v1/ledger" if kind == "slow reading" else "/v1/samples"
     url = f"http://127.0.0.1:{pipelines.ingest_port}{path}"
     shape = ["-c", str(PER_KIND), "-r", str(PER_S), "-i", "3", "-l", "25", "-x", "20", "-p", "3", "-u", url]
-    # The tool spins while it reads slowly; it must not take the processor from those that are measured
-    command = ["nice", "-n", "19", program, *KINDS[kind], *shape]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    command = [program, *KINDS[kind], *shape]
+    tool = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    give_way(tool.pid)  # it spins, and must not take the processor from those that are measured
+    return tool
 
 
 def connections(pipelines: Pipelines) -> float:
@@ -84,7 +86,7 @@ def test_slowhttptest_is_cut_and_harms_nobody(pipelines: Pipelines) -> None:
     held, said = Held(pipelines, pipelines.ingest_port), ""
     opened_s = PER_KIND / PER_S + 6  # the tool takes a second or two to begin, longer on a busy machine
     for _ in range(ROUNDS):  # of which one must be undisturbed by whatever else this machine does
-        with Honest(pipelines.ingest_port, "beside-slow-clients") as honest:
+        with processors_busy(), Honest(pipelines.ingest_port, "beside-slow-clients") as honest:
             before_s = time.monotonic()
             honest.goes_on_for(CALM_S)
             attack_s = time.monotonic()
@@ -95,7 +97,7 @@ def test_slowhttptest_is_cut_and_harms_nobody(pipelines: Pipelines) -> None:
         calm_ms = honest.p99_ms([(before_s, attack_s), (end_s, after_s)])
         attacked_ms = honest.p99_ms([(attack_s, end_s)])
         said += f" {calm_ms:.1f} → {attacked_ms:.1f} ms"
-        if attacked_ms <= max(2 * calm_ms, calm_ms + 15):
+        if attacked_ms <= 2 * calm_ms:
             break
     else:
         pytest.fail(f"p99 of honest requests, calm → attacked:{said}; expected at most twice as much")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from lab_runtime.one_at_a_time import OneAtATime
+from lab_runtime.one_at_a_time import MOST_REST_S, OneAtATime
 from tests.support.virtual_time import run_virtually, settle
 
 
@@ -39,6 +39,36 @@ def test_who_asks_while_it_is_worked_out_shares_the_next() -> None:
         assert await first == 1
         assert set(await asyncio.gather(*later)) == {2}, "not the first: it was asked for before"
         assert await shared() == 3
+
+    run_virtually(main())
+
+
+def test_who_asks_again_and_again_gets_a_tenth_of_the_time() -> None:
+    """A ledger of many producers costs milliseconds, in which nobody else is served."""
+
+    async def main() -> None:
+        begun_s: list[float] = []
+
+        async def work() -> None:
+            begun_s.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.02)
+
+        shared = OneAtATime(work)
+        for _ in range(5):
+            await shared()
+        assert begun_s == pytest.approx([begun_s[0] + 0.2 * n for n in range(5)])
+
+    run_virtually(main())
+
+
+def test_an_answer_that_took_long_does_not_keep_the_next_one_away() -> None:
+    async def main() -> None:
+        now_s = asyncio.get_running_loop().time
+        shared = OneAtATime(Work())
+        await shared()
+        begun_s = now_s()
+        await shared()
+        assert now_s() - begun_s == pytest.approx(1 + MOST_REST_S)
 
     run_virtually(main())
 
