@@ -32,13 +32,15 @@ from control_plane.controls.doors import FleetDoor
 from control_plane.controls.far import keeper_of
 from control_plane.controls.http import answering
 from control_plane.controls.keeper import InsideKeeper, Keeper
+from control_plane.controls.present import PresentSettings
+from control_plane.controls.refusals import NotDone
 from control_plane.controls.routes import Controls
 from control_plane.controls.trail import AuditTrail, Trail
 from control_plane.events import read_events
-from control_plane.faults.engine import FaultEngine
-from control_plane.faults.inside import running_inside
+from control_plane.faults.inside import Inside, running_inside
 from control_plane.faults.routes import fault_routes
 from control_plane.faults.socket import EngineAway, Faults, engine_of
+from control_plane.join.routes import JOINING_PATHS, Joining
 from control_plane.openapi.routes import description_routes
 from control_plane.page import (
     DASHBOARD,
@@ -78,13 +80,15 @@ class ControlApi:
         self._run_dir = ROOT / env.text("LAB_STATE_DIR") / (env.text("LAB_RUN") or "-")
         self._processes = ProcessTable(self._run_dir.parent, env.text("LAB_RUN"), name)
         self._env, self._token = env, env.token()
-        self._engine: FaultEngine | None = None
+        self._inside: Inside | None = None
         self._meter = SelfMeter(name)
         self._fleet: httpx2.AsyncClient | None = None
         self._fleet_door = FleetDoor(env.url("LAB_FLEET_URL", "http", 4), self._opened_client)
         self._trail = Trail(self._run_dir, now_us)
         self._controls = Controls(env, self._fleet_door, self._keeper, self._fault_engine)
-        self._audit = AuditRoute(env, self._run_dir, self._opened_client)
+        self._present = PresentSettings(self._lab["settings"], self._controls.look)
+        self._joining = Joining(env, self._run_dir, self._controls.tell)
+        self._audit = AuditRoute(env, self._run_dir, self._opened_client, self._joining.accounts)
 
     def app(self) -> Starlette:
         """The application."""
@@ -100,6 +104,7 @@ class ControlApi:
                 Route("/api/audit/counts", self._audit.counts),
                 *fault_routes(self._fault_engine),
                 *self._controls.routes(),
+                *self._joining.routes(),
                 *description_routes(),
                 Route("/api/events", self._events),
                 Route("/api/processes", self._list_processes),
@@ -109,7 +114,7 @@ class ControlApi:
             ],
             middleware=[
                 Middleware(SecurityHeaders),
-                Middleware(GuardedApp, Guards.from_env(self._env), needs_token),
+                Middleware(GuardedApp, Guards.from_env(self._env), needs_token, joining=JOINING_PATHS),
                 Middleware(AuditTrail, self._trail),
             ],
             exception_handlers={HTTPException: _http_error, 500: _our_fault},
@@ -129,32 +134,36 @@ class ControlApi:
                 if not self._env.takes_orders():
                     yield
                     return
-                async with running_inside(self._env, self._run_dir) as self._engine:
+                async with running_inside(self._env, self._run_dir) as self._inside:
                     yield
             finally:
+                await self._present.aclose()
                 await self._controls.load_runs.aclose()
 
     def _fault_engine(self) -> Faults:
         if not self._env.takes_orders():  # then it is in the supervisor's process
             return engine_of(self._run_dir.parent, self._env.text("LAB_RUN"))
-        if self._engine is None:
-            raise EngineAway("the fault engine is not there yet")
-        return self._engine
+        return self._opened_inside().engine
 
     def _keeper(self) -> Keeper:
         if not self._env.takes_orders():
             return keeper_of(self._run_dir.parent, self._env.text("LAB_RUN"))
-        if self._engine is None:
-            raise EngineAway("the fault engine is not there yet")
+        inside = self._opened_inside()
         seen = {"workers": self._env.integer("LAB_WORKERS"), "fsync": self._env.text("LAB_FSYNC")}
-        return InsideKeeper(self._engine.events, seen)
+        return InsideKeeper(inside.engine.events, seen, inside.turned)
+
+    def _opened_inside(self) -> Inside:
+        if self._inside is None:
+            raise EngineAway("the fault engine is not there yet")
+        return self._inside
 
     def _opened_client(self) -> httpx2.AsyncClient:
-        assert self._fleet is not None, "the lifespan has not begun"
+        if self._fleet is None:
+            raise NotDone("the control API is not ready yet")
         return self._fleet
 
     async def _describe_lab(self, _: Request) -> Response:
-        return _json(self._lab)
+        return _json(self._lab | {"settings": await self._present.now()})
 
     async def _from_fleet(self, request: Request) -> Response:
         return Response(await self._fleet_door.get(request.url.path), media_type="application/json")
@@ -180,8 +189,18 @@ class ControlApi:
 
 
 def _describe(env: Env) -> dict[str, Any]:
-    """What `/api/lab` says; constant for the life of the process."""
+    """What `/api/lab` says but for the settings of now (`controls/present.py`)."""
     feed_ports = {"http_redis": env.published_port(2), "websocket": env.published_port(3)}
+    settings = {
+        "servers": env.integer("LAB_SERVERS"),
+        "rate": env.number("LAB_RATE"),
+        "workers": env.integer("LAB_WORKERS"),
+        "fsync": env.text("LAB_FSYNC"),
+        "seed": env.integer("LAB_SEED"),
+        "transport": env.text("LAB_TRANSPORT"),
+        "replay": env.text("LAB_REPLAY"),
+        "backlog_capacity": env.integer("LAB_BACKLOG_CAPACITY"),
+    }
     return {
         "run": env.text("LAB_RUN"),
         "version": __version__,
@@ -189,17 +208,10 @@ def _describe(env: Env) -> dict[str, Any]:
             name: {"label": LABELS[name], "feed_port": port, "feed_path": FEED_PATH}
             for name, port in feed_ports.items()
         },
-        "settings": {
-            "servers": env.integer("LAB_SERVERS"),
-            "rate": env.number("LAB_RATE"),
-            "workers": env.integer("LAB_WORKERS"),
-            "fsync": env.text("LAB_FSYNC"),
-            "seed": env.integer("LAB_SEED"),
-            "transport": env.text("LAB_TRANSPORT"),
-            "replay": env.text("LAB_REPLAY"),
-            "backlog_capacity": env.integer("LAB_BACKLOG_CAPACITY"),
-        },
+        "settings": settings,
+        "started_with": dict(settings),
         "feed_hz": env.number("LAB_FEED_HZ"),
+        "fleet_port": env.published_port(4),
     }
 
 

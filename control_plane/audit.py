@@ -29,8 +29,9 @@ FED_BY: Final = {"http1": {"http_redis"}, "http2": {"http_redis"}, "websocket": 
 """Which pipelines get samples, by transport; `twin` feeds both."""
 COLUMNS: Final = (
     "created", "acked", "rejected", "processed", "waiting", "dead_lettered", "lost", "duplicates", "unsettled",
+    "guests",
 )  # fmt: skip
-_IF_ANY: Final = ("waiting", "dead_lettered")
+_IF_ANY: Final = ("waiting", "dead_lettered", "guests")
 """Columns of the table that are left out where they are empty, so that it fits a terminal."""
 
 

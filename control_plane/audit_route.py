@@ -2,6 +2,8 @@
 
 However many pages ask, the lab is asked at most every `FRESH_S`. Where a part of it does not answer, the fates of the
 last look stay, with `error` and `ok: false`: what is known goes on being shown, and the other pipeline moves on.
+
+`guests` tells of phones that joined (`join/account.py`): counted by the same rules, beside the account, never in it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from starlette.responses import Response
 from control_plane.audit_log import FOLDER, SampleLogTail
 from control_plane.audit_view import wire_form
 from control_plane.client import PIPELINES, LabClient, LabUnreachable
+from control_plane.join.account import guests_of
 from control_plane.page import json_error
 from lab_runtime.env import Env
 from lab_runtime.process import now_us
@@ -37,9 +40,18 @@ class AuditRoute:
         env: Where the parts of the lab are.
         run_dir: The run's folder, with the producers' log where the fleet runs on this machine.
         client: Gives the HTTP client to ask by, once it is open.
+        guests: Gives what phones told of their samples, in the form of a fleet's ledger, by pipeline.
     """
 
-    def __init__(self, env: Env, run_dir: Path, client: Callable[[], httpx2.AsyncClient]) -> None:
+    def __init__(
+        self,
+        env: Env,
+        run_dir: Path,
+        client: Callable[[], httpx2.AsyncClient],
+        guests: Callable[[], dict[str, dict[str, Any]]],
+    ) -> None:
+        self._guests_told = guests
+        self._guests: dict[str, dict[str, Any]] = {}
         self._urls = {
             "fleet": env.url("LAB_FLEET_URL", "http", 4),
             "ingest": env.url("LAB_INGEST_URL", "http", 1),
@@ -79,12 +91,14 @@ class AuditRoute:
         )
 
     async def _look(self, client: LabClient) -> dict[str, Any]:
-        fleet = await client.fleet_ledger()
+        fleet, told = await client.fleet_ledger(), self._guests_told()
         asked = await asyncio.gather(*(_or_error(_ask(client, name)) for name in PIPELINES))
         logged = await anyio.to_thread.run_sync(self._log.look)
         for name, found in zip(PIPELINES, asked, strict=True):
             self._take(name, fleet, found, logged)
-        return {"at_us": now_us(), "pipelines": self._last}
+            if not isinstance(found, LabUnreachable):
+                self._guests[name] = guests_of(name, told[name], *found)
+        return {"at_us": now_us(), "pipelines": self._last, "guests": self._guests}
 
     def _take(
         self, name: str, fleet: dict[str, Any], found: tuple[Any, Any] | LabUnreachable, logged: Ledger | None

@@ -18,7 +18,7 @@ KEPT: Final = 1_000
 
 KINDS: Final = (
     "ready", "crashed", "restarted", "warning", "stopping", "stopped", "fault", "fault_over", "recovered",
-    "control", "marker",
+    "control", "marker", "phone",
 )  # fmt: skip
 
 

@@ -62,7 +62,8 @@ class SecurityHeaders:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(SECURITY_HEADERS)
+                for name, text in SECURITY_HEADERS.items():
+                    headers.setdefault(name, text)
                 headers.setdefault("cache-control", "no-cache")
             await send(message)
 

@@ -34,9 +34,10 @@ BOOTSTRAP_VARIABLES: Final = (
     "LAB_TEST_AUDIT",
     "LAB_TEST_SOAK_S",
     "LAB_TEST_WEBSOCKETS",
+    "LAB_TEST_PAGE_S",
 )
 """Read by `lab.py` (a folder of wheels to install from) and by tests: select those that need
-Docker, soak for longer, open more idle WebSockets."""
+Docker, soak for longer, open more idle WebSockets, watch the page for longer."""
 
 PORTS: Final = 5
 _WILDCARDS: Final = {ANY_IPV4: "127.0.0.1", "::": "[::1]"}

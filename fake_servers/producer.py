@@ -177,7 +177,7 @@ class Producer:
             interval_s: Seconds from one to the next.
         """
         slot = 0
-        if self._origin_s is None:
+        if self._origin_s is None or first_s < self._origin_s:  # a new schedule before the first reading
             self._origin_s = first_s
         begin_at_s = first_s - self._origin_s
         while True:

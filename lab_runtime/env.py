@@ -72,6 +72,10 @@ VARIABLES: Final[dict[str, Variable]] = {
         "on", "the fleet writes every sample into the run's folder before it sends it", words=("on", "off")
     ),
     "LAB_REAL": Variable("off", "add this machine as one more producer", words=("on", "off")),
+    "LAB_JOIN": Variable(
+        "on", "whether phones may join as servers, until the page says otherwise", words=("on", "off")
+    ),
+    "LAB_JOIN_MOST": Variable("200", "phones that may have joined at once", 0, 1_000),
     "LAB_TOKEN": Variable("", "bearer token for ingest, feeds and control; empty: none"),
     "LAB_RUN": Variable("", "identity of the run; empty: made at the start"),
     "LAB_LOG": Variable(

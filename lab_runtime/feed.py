@@ -70,6 +70,7 @@ class HttpRoutes:
             headers on a WebSocket, may send it as `?token=`.
         guarded: Paths of `routes` that need the token.
         connections: Makes the port's connections, and counts them; None: with the default bound.
+        joining: Paths for which a token for joining as a phone is enough.
     """
 
     def __init__(
@@ -79,7 +80,9 @@ class HttpRoutes:
         guards: Guards,
         guarded: frozenset[str],
         connections: Connections | None = None,
+        joining: frozenset[str] = frozenset(),
     ) -> None:
+        self._joining = joining
         self._sockets = sockets
         self._routes = routes
         self._guards = guards
@@ -89,9 +92,10 @@ class HttpRoutes:
     async def __call__(self, connection: ServerConnection, request: Request) -> Response | None:
         """`process_request` of websockets: an answer, or None to go on with the WebSocket handshake."""
         url = urlsplit(request.path)
-        headers = _raw(request, url.query)
+        headers = raw_headers(request, url.query)
         if url.path not in OPS_PATHS:
-            fault = self._guards.fault(headers, needs_token=url.path in self._guarded)
+            needed, joining = url.path in self._guarded, url.path in self._joining
+            fault = self._guards.fault(headers, needs_token=needed, joining=joining)
             if fault:
                 return _fault(fault)
         if url.path in self._sockets:
@@ -120,7 +124,7 @@ class TooManyConnections(RemoteFault):
     error, status, retry_after_s = "too_many_connections", 503, 5
 
 
-def _raw(request: Request, query: str) -> list[tuple[bytes, bytes]]:
+def raw_headers(request: Request, query: str) -> list[tuple[bytes, bytes]]:
     """The headers as bytes, names in lower case; a token in the query where no header carries one."""
     raw = [
         (name.lower().encode("utf-8", "surrogateescape"), text.encode("utf-8", "surrogateescape"))

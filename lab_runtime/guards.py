@@ -6,7 +6,8 @@ In this order, before any handler; the first that fails gives the answer, in the
                                                         sends that name
     Origin          the lab's own page, else 403        only browsers send it; absent is fine, `null` is foreign.
                                                         WebSockets have no same-origin rule of their own
-    Authorization   the token, else 401                 where a token is set (`tokens.py`)
+    Authorization   the token, else 401                 where a token is set (`tokens.py`); one for joining as a
+                                                        phone opens only the doors that ask for no more
 
 `OPS_PATHS` are free of all three: probes and collectors ask them under any name, and they tell nothing secret.
 
@@ -138,18 +139,26 @@ class Guards:
         ours = all(self.origin_is_ours(origin.decode("latin-1"), named) for origin in origins)
         return None if ours else ForeignOrigin(FOREIGN)
 
-    def token_fault(self, authorization: bytes) -> RemoteFault | None:
-        """Why an `Authorization` header (empty: there is none) is refused, if it is."""
-        return self._tokens.fault(authorization, self._now_s())
+    def token_fault(self, authorization: bytes, *, joining: bool = False) -> RemoteFault | None:
+        """Why an `Authorization` header (empty: there is none) is refused, if it is; `joining`: as in `fault`."""
+        return self._tokens.fault(authorization, self._now_s(), joining=joining)
+
+    def joins(self, authorization: bytes) -> bool:
+        """Whether the header of an accepted request only lets join as a phone."""
+        return self._tokens.joins(authorization)
 
     def expiry_s(self, headers: RawHeaders) -> float | None:
         """When the token of an accepted request expires, seconds since 1970; None: it is the lab's own, or none."""
-        return self._tokens.expiry_s(
-            next((value for name, value in headers if name == b"authorization"), b"")
-        )
+        return self._tokens.expiry_s(authorization_of(headers))
 
-    def fault(self, headers: RawHeaders, *, needs_token: bool) -> RemoteFault | None:
-        """Why a request is refused, if it is: all three checks."""
+    def fault(self, headers: RawHeaders, *, needs_token: bool, joining: bool = False) -> RemoteFault | None:
+        """Why a request is refused, if it is: all three checks.
+
+        Args:
+            headers: Of the request.
+            needs_token: Whether this door asks for a token.
+            joining: Whether a token for joining as a phone is enough here.
+        """
         hosts, origins, authorization = [], [], b""
         for name, value in headers:
             if name == b"host":
@@ -161,7 +170,7 @@ class Guards:
         for host in hosts or [b""]:
             if fault := self.host_fault(host) or self.origins_fault(origins, host):
                 return fault
-        return self.token_fault(authorization) if needs_token else None
+        return self.token_fault(authorization, joining=joining) if needs_token else None
 
 
 class GuardedApp:
@@ -172,6 +181,7 @@ class GuardedApp:
         guards: The checks.
         needs_token: Which paths ask for the token.
         on_its_own: Methods and paths whose handler asks the guards itself (it must take a body before it answers).
+        joining: Paths for which a token for joining as a phone is enough.
     """
 
     def __init__(
@@ -180,8 +190,9 @@ class GuardedApp:
         guards: Guards,
         needs_token: Callable[[str], bool],
         on_its_own: frozenset[tuple[str, str]] = frozenset(),
+        joining: frozenset[str] = frozenset(),
     ) -> None:
-        self._app = app
+        self._app, self._joining = app, joining
         self._guards = guards
         self._needs_token = needs_token
         self._on_its_own = on_its_own
@@ -203,7 +214,13 @@ class GuardedApp:
         path: str = scope["path"]
         if path in OPS_PATHS or (scope["method"], path) in self._on_its_own:
             return None
-        return self._guards.fault(scope["headers"], needs_token=self._needs_token(path))
+        needed = self._needs_token(path)
+        return self._guards.fault(scope["headers"], needs_token=needed, joining=path in self._joining)
+
+
+def authorization_of(headers: RawHeaders) -> bytes:
+    """The `Authorization` header, empty where there is none."""
+    return next((value for name, value in headers if name == b"authorization"), b"")
 
 
 def challenge(fault: RemoteFault) -> dict[str, str]:

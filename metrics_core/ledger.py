@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from metrics_core.intervals import IntervalSet
+from metrics_core.phones import is_phone
 
 Ledger = dict[str, dict[int, IntervalSet]]
 
@@ -32,6 +33,7 @@ class PipelineAudit(Struct):
         waiting: Acked, on the way to the aggregates.
         dead_lettered: Acked, and set aside after every try failed.
         crashed: Died with their producer before they were acked.
+        guests: Samples of phones that joined, processed; they are in no other figure.
     """
 
     created: int
@@ -45,6 +47,7 @@ class PipelineAudit(Struct):
     waiting: int = 0
     dead_lettered: int = 0
     crashed: int = 0
+    guests: int = 0
 
     @property
     def ok(self) -> bool:
@@ -129,7 +132,8 @@ def audit(
     acked = parse_ledger(fleet["acked"]["producers"])
     rejected = parse_ledger(fleet["rejected"]["producers"])
     crashed = parse_ledger(fleet["crashed"]["producers"]) if "crashed" in fleet else {}
-    processed = only_producers_of(parse_ledger(pipeline["producers"]), created)
+    held = parse_ledger(pipeline["producers"])
+    processed = only_producers_of(held, created)
     missing = subtract(acked, processed)
     places = (whereabouts or {}).get("places", {})
     found = {place: parse_ledger(places.get(place, {})) for place in ("dead_lettered", *WAITING_PLACES)}
@@ -155,4 +159,5 @@ def audit(
         waiting=waiting,
         dead_lettered=dead_lettered,
         crashed=count(dead_before_ack),
+        guests=count({name: epochs for name, epochs in held.items() if is_phone(name)}),
     )

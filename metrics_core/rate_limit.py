@@ -7,6 +7,8 @@ A bucket that counts tokens instead would never take a batch larger than itself.
 Pure: the time comes in. Bounded: `most` producers; beyond them those that owe nothing are forgotten, and where all
 owe something a new one is refused.
 
+Phones that joined (`phones.py`) are held to a rate of their own where that is the lower one.
+
 Per process: behind several ingest processes a producer may have the rate of each.
 """
 
@@ -18,6 +20,7 @@ from typing import Final
 
 from metrics_core.errors import RateLimited
 from metrics_core.limits import MAX_PRODUCERS
+from metrics_core.phones import MOST_TAKEN_PER_S, is_phone
 from metrics_core.sample import Sample
 
 BURST_S: Final = 2.0
@@ -33,10 +36,10 @@ class RateLimit:
         most: Producers remembered.
     """
 
-    __slots__ = ("_burst_us", "_cost_us", "_earned_us", "_forgot_us", "_most", "_rate")
+    __slots__ = ("_burst_us", "_cost_us", "_earned_us", "_forgot_us", "_most", "_of_phones", "_rate")
 
     def __init__(self, samples_per_s: float, most: int = 2 * MAX_PRODUCERS) -> None:
-        self._rate = samples_per_s
+        self._rate, self._of_phones = samples_per_s, min(samples_per_s, MOST_TAKEN_PER_S)
         self._cost_us = _US / samples_per_s
         self._burst_us = BURST_S * _US
         self._most = most
@@ -61,11 +64,13 @@ class RateLimit:
         for producer in counted:
             ahead_us = earned_us.get(producer, 0.0) - now_us - self._burst_us
             if ahead_us > 0:
-                raise _limited(f"{producer} may send {self._rate:g} samples/s", ahead_us)
+                rate = self._of_phones if is_phone(producer) else self._rate
+                raise _limited(f"{producer} may send {rate:g} samples/s", ahead_us)
         if len(earned_us) + len(counted) > self._most:
             self._make_room(now_us, sum(producer not in earned_us for producer in counted))
         for producer, n in counted.items():
-            self._earned_us[producer] = max(self._earned_us.get(producer, 0.0), now_us) + n * self._cost_us
+            cost_us = _US / self._of_phones if is_phone(producer) else self._cost_us
+            self._earned_us[producer] = max(self._earned_us.get(producer, 0.0), now_us) + n * cost_us
 
     def _make_room(self, now_us: int, needed: int) -> None:
         if now_us - self._forgot_us >= FORGET_EVERY_S * _US:  # it walks over all of them: not for every batch

@@ -35,11 +35,12 @@ from metrics_core.errors import RemoteFault
 from metrics_core.rate_limit import RateLimit
 from pipeline_http_redis.connections import HEAD_WITHIN_S, connections
 from pipeline_http_redis.connections import install as install_connections
+from pipeline_http_redis.cross_origin import preflight
 from pipeline_http_redis.ingest import DEFAULT_MOST_IN_FLIGHT, IngestEndpoint
 from pipeline_http_redis.late_frames import install as install_late_frames
 from pipeline_http_redis.strict_http1 import install as install_strict_http1
 
-ON_ITS_OWN: Final = frozenset({("POST", "/v1/samples")})
+ON_ITS_OWN: Final = frozenset({("POST", "/v1/samples"), ("OPTIONS", "/v1/samples")})
 SWEEP_EVERY_S: Final = 1.0
 STOP_WITHIN_S: Final = 4.0
 _log = get_logger("server")
@@ -126,6 +127,7 @@ class IngestServer:
         app = Starlette(
             routes=[
                 Route("/v1/samples", self._endpoint, methods=["POST"]),
+                Route("/v1/samples", preflight(self._guards), methods=["OPTIONS"]),
                 Route("/v1/ledger", _answering(self._behind.ledger)),
                 Route("/v1/windows", _answering(self._behind.windows)),
                 Route("/v1/whereabouts", _answering(self._behind.whereabouts)),

@@ -31,6 +31,7 @@ from lab_runtime.logs import get_logger
 from metrics_core.errors import InvalidSample, Refused, RemoteFault
 from metrics_core.histogram import Histogram
 from metrics_core.intervals import IntervalSet
+from metrics_core.phones import only_phones
 from metrics_core.rate_limit import RateLimit
 from metrics_core.sample import ExactInteger, ProducerName
 from metrics_core.sink import Batch, Sink
@@ -84,8 +85,9 @@ class ProducerConnection:
         counts: Counts,
         now_us: Callable[[], int],
         limit: RateLimit | None = None,
+        phones_only: bool = False,
     ) -> None:
-        self._limit = limit
+        self._limit, self._phones_only = limit, phones_only
         self._connection = connection
         self._sink = sink
         self._holder = holder
@@ -102,13 +104,15 @@ class ProducerConnection:
     async def serve(self) -> None:
         """Read until the producer goes."""
         receive, decode, accept = self._connection.recv, self._decode, self._sink.accept
-        limit, clock_s = self._limit, self._loop.time
+        limit, clock_s, phones_only = self._limit, self._loop.time, self._phones_only
         self._counts.connections += 1
         try:
             while True:
                 frame = await receive(decode=False)
                 try:
                     samples = decode(frame)
+                    if phones_only:
+                        only_phones(samples)
                     if limit is not None:
                         limit.take(samples, int(clock_s() * 1_000_000))
                     await accept(Batch(frame, samples))
@@ -134,6 +138,8 @@ class ProducerConnection:
         received_us = self._now_us()
         try:
             samples = self._decode(frame)
+            if self._phones_only:
+                only_phones(samples)
             of = (note.producer, note.epoch)
             trace = begin(samples, note.seq, note.sent_us, received_us, self._now_us(), of)
             if self._limit is not None:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -21,8 +22,10 @@ from lab_runtime.feed import (
     Answer,
     HttpRoutes,
     json_answer,
+    raw_headers,
     text_answer,
 )
+from lab_runtime.guards import authorization_of
 from lab_runtime.logs import get_logger
 from lab_runtime.one_at_a_time import OneAtATime
 from lab_runtime.peers import OPEN_WITHIN_S
@@ -142,7 +145,16 @@ class PipelineServer:
         memory = self._memory
         sockets = frozenset({INGEST, FEED, KNOBS, *([ORDERS] if self._orders else [])})
         routes = get_routes(memory)
-        http = KnobRoutes(memory.knobs, INGEST, sockets, routes, config.guards, GUARDED, memory.connections)
+        http = KnobRoutes(
+            memory.knobs,
+            INGEST,
+            sockets,
+            routes,
+            config.guards,
+            GUARDED,
+            memory.connections,
+            frozenset({INGEST}),
+        )
         async with (
             memory.running(stop),
             listening(self._connected, config.host, config.port, http, config.tls),
@@ -160,8 +172,17 @@ class PipelineServer:
         elif path == KNOBS:
             await memory.knobs.serve(connection)
         else:
+            headers = raw_headers(connection.request, urlsplit(connection.request.path).query)
+            phones_only = self._config.guards.joins(authorization_of(headers))
             producer = ProducerConnection(
-                connection, memory.sink, memory.holder, self._decoder, memory.connected, now_us, self._limit
+                connection,
+                memory.sink,
+                memory.holder,
+                self._decoder,
+                memory.connected,
+                now_us,
+                self._limit,
+                phones_only,
             )
             memory.knobs.producers.add(connection)
             try:

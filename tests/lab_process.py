@@ -15,9 +15,10 @@ import psutil
 
 from control_plane.ports import free_block
 from control_plane.state import LabRecord, find, read_record
+from tests.support.ports import first_port
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-FIRST_PORT: Final = 23_200
+FIRST_PORT: Final = 19_000
 WITHIN_S: Final = 40.0
 
 
@@ -34,7 +35,7 @@ class LabProcess:
 
     def __init__(self, state_dir: Path, **environ: str) -> None:
         self.state_dir = state_dir
-        self.port_base = free_block("127.0.0.1", FIRST_PORT)
+        self.port_base = free_block("127.0.0.1", first_port(FIRST_PORT))
         kept = {name: text for name, text in os.environ.items() if not name.startswith("LAB_")}
         self.environ = kept | {
             "LAB_STATE_DIR": str(state_dir),

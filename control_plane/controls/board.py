@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
 from control_plane.controls.doors import FleetDoor, PipelineDoor
 from control_plane.controls.keeper import Keeper
-from control_plane.controls.knobs import FLEET, KEEPER, PIPELINE_B, PLACES, KnobChange, Knobs, listed
+from control_plane.controls.knobs import (
+    FLEET,
+    KEEPER,
+    PIPELINE_B,
+    PLACES,
+    KnobChange,
+    Knobs,
+    KnobView,
+    listed,
+)
 from control_plane.controls.refusals import NotAvailable, NotDone
 from lab_runtime.one_at_a_time import OneAtATime
 from metrics_core.errors import LabError, RemoteFault, SchemaViolation
@@ -52,9 +62,10 @@ class KnobBoard:
             raise SchemaViolation(f"$: expected at least one of {', '.join(PLACES)}")
         async with self._changing:
             before = {knob.name: knob for knob in (await self.look()).knobs}
-            for name in values:
+            for name, value in values.items():
                 if not before[name].available:
                     raise NotAvailable(f"{name}: {before[name].why_not}")
+                _check_range(before[name], value)
             turned: list[str] = []
             for names, act in self._steps(values):
                 try:
@@ -65,9 +76,15 @@ class KnobBoard:
                     already = f"(changed already: {', '.join(turned)})"
                     raise NotDone(f"{', '.join(names)}: {fault.detail} {already}") from None
                 turned += names
+                await self._remember({name: values[name] for name in names})
             after = await self.look()
         shown = {knob.name: knob.value for knob in after.knobs}
         return after, [f"{name} {_word(before[name].value)} → {_word(shown[name])}" for name in values]
+
+    async def _remember(self, values: dict[str, Any]) -> None:
+        if all(PLACES[name] != KEEPER for name in values):
+            with suppress(LabError):  # turned they are; a process that is started again will not know it
+                await self._keeper().remember(values)
 
     def _steps(self, values: dict[str, Any]) -> list[tuple[list[str], Callable[[], Awaitable[object]]]]:
         """Who is told what, in order."""
@@ -116,6 +133,14 @@ async def _or_reason(asking: Awaitable[dict[str, Any]]) -> dict[str, Any] | str:
         return fault.detail
     except (LabError, msgspec.DecodeError) as error:
         return str(error)
+
+
+def _check_range(knob: KnobView, value: object) -> None:
+    """Whether a whole number lies within what this lab allows (`ranges` of who does it), not only any lab."""
+    if knob.low is None or knob.high is None or not isinstance(value, int):
+        return
+    if not knob.low <= value <= knob.high:
+        raise SchemaViolation(f"$.{knob.name}: expected a whole number from {knob.low} to {knob.high}")
 
 
 def _word(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ class FarKeeper:
     async def keep(self, knob: str, value: int | str) -> Kept:
         """Change one of its knobs."""
         return msgspec.convert(await self._line.call(Ask("keep", knob=knob, value=value)), Kept)
+
+    async def remember(self, values: Mapping[str, int | str]) -> Kept:
+        """Let it remember knobs of the fleet or of pipeline B that were turned."""
+        return msgspec.convert(await self._line.call(Ask("remember", values=dict(values))), Kept)
 
     async def tell(self, kind: str, process: str, text: str) -> dict[str, Any]:
         """Put an event into the run's log."""

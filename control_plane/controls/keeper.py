@@ -8,6 +8,7 @@ before it is told.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import anyio
@@ -15,6 +16,7 @@ import msgspec
 
 from control_plane.child import Child
 from control_plane.controls.refusals import NotAvailable, NotDone
+from control_plane.controls.turned import Turned
 from control_plane.events import EventLog
 from control_plane.faults.door import StoreDoor
 from control_plane.plan import STORE, WORKER, Plan, worker_spec
@@ -54,6 +56,9 @@ class Keeper(Protocol):
     async def keep(self, knob: str, value: int | str) -> Kept:
         """Change one of its knobs; raises `RemoteFault`."""
 
+    async def remember(self, values: Mapping[str, int | str]) -> Kept:
+        """The fleet's or pipeline B's knobs were turned: tell them again where such a process is started again."""
+
     async def tell(self, kind: str, process: str, text: str) -> dict[str, Any]:
         """Put an event into the run's log; gives it."""
 
@@ -67,12 +72,19 @@ class LabKeeper:
         supervisor: Keeps the workers.
         door: The way to the store.
         events: The run's log.
+        turned: Remembers the knobs of the fleet and of pipeline B.
     """
 
     def __init__(
-        self, settings: Settings, plan: Plan, supervisor: Supervisor, door: StoreDoor, events: EventLog
+        self,
+        settings: Settings,
+        plan: Plan,
+        supervisor: Supervisor,
+        door: StoreDoor,
+        events: EventLog,
+        turned: Turned,
     ) -> None:
-        self._settings, self._plan = settings, plan
+        self._settings, self._plan, self._turned = settings, plan, turned
         self._supervisor, self._door, self._events = supervisor, door, events
         self._fsync = settings.fsync
         self._changing = anyio.Lock()
@@ -102,6 +114,15 @@ class LabKeeper:
                 raise
             except LabError as error:
                 raise NotDone(str(error)) from None
+        return await self.kept()
+
+    async def remember(self, values: Mapping[str, int | str]) -> Kept:
+        """Knobs of the fleet or of pipeline B were turned.
+
+        Raises:
+            NotAvailable: One of them is neither's.
+        """
+        self._turned.remember(values)
         return await self.kept()
 
     async def tell(self, kind: str, process: str, text: str) -> dict[str, Any]:
@@ -149,10 +170,11 @@ class InsideKeeper:
     Args:
         events: The log.
         seen: The settings that are shown as they were given.
+        turned: Remembers the knobs of the fleet and of pipeline B.
     """
 
-    def __init__(self, events: EventLog, seen: dict[str, Any]) -> None:
-        self._events, self._seen = events, seen
+    def __init__(self, events: EventLog, seen: dict[str, Any], turned: Turned) -> None:
+        self._events, self._seen, self._turned = events, seen, turned
 
     async def kept(self) -> Kept:
         """What was set at the start, and why it cannot be changed."""
@@ -166,6 +188,11 @@ class InsideKeeper:
         """
         raise NotAvailable(IN_CONTAINERS.get(knob, f"{knob:.40} is no knob of the keeper"))
 
+    async def remember(self, values: Mapping[str, int | str]) -> Kept:
+        """Knobs of the fleet or of pipeline B were turned; raises as `LabKeeper.remember` does."""
+        self._turned.remember(values)
+        return await self.kept()
+
     async def tell(self, kind: str, process: str, text: str) -> dict[str, Any]:
         """Put an event into the log."""
         return told(self._events, kind, process, text)
@@ -177,7 +204,7 @@ def told(events: EventLog, kind: str, process: str, text: str) -> dict[str, Any]
     Raises:
         NotAvailable: Controls tell no events of that kind.
     """
-    if kind not in ("control", "marker"):
+    if kind not in ("control", "marker", "phone"):
         raise NotAvailable(f"no event of the kind {kind:.20} can be told")
     event: dict[str, Any] = msgspec.to_builtins(events.add(kind, process, text))
     return event

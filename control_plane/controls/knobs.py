@@ -34,10 +34,7 @@ RingCapacity = Annotated[
     int, Meta(ge=1, le=1_000_000, description="samples per producer that pipeline B's ring keeps")
 ]
 Compression = Annotated[
-    OnOff,
-    Meta(
-        description="permessage-deflate on what producers send to pipeline B; a change makes them connect anew"
-    ),
+    OnOff, Meta(description="messages to pipeline B made smaller; a change makes all servers connect anew")
 ]
 Fsync = Annotated[
     Literal["always", "everysec", "no"],

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from control_plane.controls.asker import asked_by
 from control_plane.controls.board import KnobBoard
 from control_plane.controls.buffers import BufferLook
 from control_plane.controls.doors import FleetDoor, PipelineDoor
@@ -31,7 +32,6 @@ from fake_servers.orders import Broadcast
 from lab_runtime.env import Env
 from metrics_core.errors import LabError, SchemaViolation
 
-BY_PAGE: Final = "page"
 _OWN_PROCESS: Final = "dashboard"
 _LAB: Final = "lab"
 
@@ -67,6 +67,7 @@ class Controls:
         pipeline_b = PipelineDoor(env.url("LAB_PIPELINE_B_URL", "ws", 3), env.token())
         self._fleet, self._keeper, self._faults = fleet, keeper, faults
         self._board = KnobBoard(fleet, pipeline_b, keeper)
+        self.look = self._board.look
         self._buffers = BufferLook(env, fleet)
         self.load_runs = LoadRuns(why_not_here(env), lambda text: self._tell(_LAB, text))
 
@@ -121,7 +122,7 @@ class Controls:
     async def _kill(self, request: Request) -> Response:
         await read(request, Nothing)
         order = FaultRequest("kill", request.path_params["name"])
-        return json_answer(await self._faults().begin(order, BY_PAGE), 201)
+        return json_answer(await self._faults().begin(order, asked_by(request.headers.raw)), 201)
 
     async def _pause(self, request: Request) -> Response:
         name, asked = request.path_params["name"], await read(request, Pause)
@@ -130,7 +131,7 @@ class Controls:
             order.for_s = asked.for_s
         elif name != _OWN_PROCESS:  # paused without end, it could never hear that it shall go on
             order.for_s = None
-        return json_answer(await self._faults().begin(order, BY_PAGE), 201)
+        return json_answer(await self._faults().begin(order, asked_by(request.headers.raw)), 201)
 
     async def _resume(self, request: Request) -> Response:
         await read(request, Nothing)
@@ -167,8 +168,12 @@ class Controls:
         return json_answer(await self._buffers.look())
 
     async def _tell(self, process: str, text: str) -> None:
+        await self.tell("control", process, text)
+
+    async def tell(self, kind: str, process: str, text: str) -> None:
+        """Put an event into the run's log, where that can be reached."""
         with suppress(LabError):
-            await self._keeper().tell("control", process, text)
+            await self._keeper().tell(kind, process, text)
 
 
 def _one_line(text: str) -> str:

@@ -5,7 +5,7 @@
 
 It stands behind the guards: what they refuse is not recorded, what a handler refuses is. Bounded: over `MOST_BYTES` the
 file goes to `audit.jsonl.1`, once. A disk that is full costs the record, not the request. Never in it: headers and
-queries, hence no token.
+queries, hence no token; and what phones report of themselves every few seconds, which changes nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from typing import Any, Final
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from control_plane.controls.asker import SCRIPT, asked_by
 from lab_runtime.logs import get_logger
+from metrics_core.errors import SchemaViolation
 
 FILE_NAME: Final = "audit.jsonl"
 MOST_BYTES: Final = 4_000_000
 _MOST_OF_A_BODY: Final = 2_048
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_REPORTS: Final = "/api/join/report"
 _log = get_logger("audit_trail")
 
 
@@ -87,7 +90,9 @@ class AuditTrail:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the app answer."""
-        if scope["type"] != "http" or scope["method"] in _READS or not scope["path"].startswith("/api/"):
+        path = scope.get("path", "")
+        kept = path.startswith("/api/") and path != _REPORTS
+        if scope["type"] != "http" or scope["method"] in _READS or not kept:
             await self._app(scope, receive, send)
             return
         body = bytearray()
@@ -112,7 +117,10 @@ class AuditTrail:
 
 
 def who(scope: Scope) -> dict[str, str]:
-    """Who asks: from which address, and whether a browser's page does (only pages send an `Origin`)."""
+    """Who asks: from which address, and as what (`asker.py`; a word that it refuses is left out)."""
     client = scope.get("client")
-    page = any(name == b"origin" for name, _ in scope["headers"])
-    return {"address": str(client[0]) if client else "", "by": "page" if page else "script"}
+    try:
+        by = asked_by(scope["headers"])
+    except SchemaViolation:
+        by = SCRIPT
+    return {"address": str(client[0]) if client else "", "by": by}

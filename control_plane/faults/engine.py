@@ -47,7 +47,7 @@ class Fault(msgspec.Struct):
         ended_us: When its effect ended, µs since 1970.
         recovered_s: From there until the part was well again; None: not yet, or not within `WELL_WITHIN_S`.
         hidden: Whether its kind and target are secret still.
-        by: Who asked for it: page, cli, scenario.
+        by: Who asked for it: page, script, cli, scenario, or what a script calls itself.
     """
 
     id: int

@@ -5,6 +5,7 @@ A fleet that was started again while such a fault lasts is told once more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import anyio
@@ -29,7 +30,7 @@ class FleetFaults:
 
     Args:
         client: Tells the fleet.
-        servers: How many there are.
+        servers: Tells how many there are now.
         supervisor: Keeps the fleet; None: nobody here does.
         background: For what has to wait for the fleet.
     """
@@ -37,7 +38,11 @@ class FleetFaults:
     kinds = frozenset({"crash-producer", "reconnect-storm"}) | _LASTING
 
     def __init__(
-        self, client: LabClient, servers: int, supervisor: Supervisor | None, background: Background
+        self,
+        client: LabClient,
+        servers: Callable[[], int],
+        supervisor: Supervisor | None,
+        background: Background,
     ) -> None:
         self._client = client
         self._servers = servers
@@ -50,11 +55,11 @@ class FleetFaults:
         """All, and the first `SHOWN` by name."""
         if kind == "reconnect-storm":
             return [EVERY_SERVER]
-        return [EVERY_SERVER, *(server_at(index)[0] for index in range(min(self._servers, SHOWN)))]
+        return [EVERY_SERVER, *(server_at(index)[0] for index in range(min(self._servers(), SHOWN)))]
 
     def why_not(self, kind: str) -> str:
         """Where there are no servers, none can fail."""
-        return "" if self._servers else "the lab was started without servers (--servers 0)"
+        return "" if self._servers() else "the fleet has no servers now"
 
     async def begin(self, kind: str, target: str, grade: float | None, for_s: float | None) -> Undo | None:
         """Tell the fleet.

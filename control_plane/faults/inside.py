@@ -14,6 +14,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ import anyio.abc
 import msgspec
 
 from control_plane.client import LabClient, LabUnreachable
+from control_plane.controls.turned import Turned, knob_turners
 from control_plane.events import EventLog
 from control_plane.faults.actuators import Undo
 from control_plane.faults.background import Background
@@ -199,9 +201,22 @@ def part_urls(env: Env) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What a lab under `up` has in its supervisor's process.
+
+    Attributes:
+        engine: Breaks parts on purpose.
+        turned: Remembers turned knobs.
+    """
+
+    engine: FaultEngine
+    turned: Turned
+
+
 @asynccontextmanager
-async def running_inside(env: Env, run_dir: Path) -> AsyncIterator[FaultEngine]:
-    """The engine; all faults are undone when it is left.
+async def running_inside(env: Env, run_dir: Path) -> AsyncIterator[Inside]:
+    """The engine and what was turned; all faults are undone when it is left.
 
     Args:
         env: The settings.
@@ -214,6 +229,8 @@ async def running_inside(env: Env, run_dir: Path) -> AsyncIterator[FaultEngine]:
     async with LabClient(urls, token) as client, Background(events) as background:
         view = InsideView(client)
         background.start(view.look_for_ever)
+        turned = Turned(knob_turners(client, urls, token), events, background)
+        background.start(turned.look_for_ever)
         here = await asyncio.to_thread(_address_towards, str(urlsplit(urls["fleet"]).hostname))
         network = NetworkFaults(urls, client, None, StoreDoor("", None), background, here)
         servers = env.integer("LAB_SERVERS")
@@ -221,12 +238,12 @@ async def running_inside(env: Env, run_dir: Path) -> AsyncIterator[FaultEngine]:
             InsideFaults(urls, token, client, view),
             network,
             DashboardFaults(urls, token, background),
-            FleetFaults(client, servers, None, background),
+            FleetFaults(client, lambda: turned.servers(servers), None, background),
         )
         recovery = InsideRecovery(client, view, servers * env.number("LAB_RATE"), _PARTS)
         try:
             async with FaultEngine(actuators, recovery, events, now_us) as engine:
-                yield engine
+                yield Inside(engine, turned)
         finally:
             with anyio.move_on_after(1.0, shield=True):
                 await network.close()

@@ -9,6 +9,7 @@ import anyio
 
 from control_plane.client import LabClient
 from control_plane.controls.keeper import LabKeeper
+from control_plane.controls.turned import Turned, knob_turners
 from control_plane.events import EventLog
 from control_plane.faults.background import Background
 from control_plane.faults.dashboards import DashboardFaults
@@ -41,15 +42,17 @@ async def running_faults(
     """
     door = StoreDoor(plan.redis_url, plan.redis_socket)
     jobs = JobsView(door)
-    keeper = LabKeeper(settings, plan, supervisor, door, events)
     async with LabClient(settings.urls, settings.token) as client, Background(events) as background:
+        turned = Turned(knob_turners(client, settings.urls, settings.token), events, background)
+        supervisor.watchers.append(turned.watch)
+        keeper = LabKeeper(settings, plan, supervisor, door, events, turned)
         network = NetworkFaults(settings.urls, client, supervisor, door, background)
         actuators = (
             ProcessFaults(supervisor, jobs),
             StoreFaults(supervisor, door, settings.run_dir / "store", jobs, background),
             network,
             DashboardFaults(settings.urls, settings.token, background),
-            FleetFaults(client, settings.servers, supervisor, background),
+            FleetFaults(client, lambda: turned.servers(settings.servers), supervisor, background),
         )
         recovery = LabRecovery(supervisor, prober, client, jobs, settings.servers * settings.rate)
         try:

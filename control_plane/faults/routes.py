@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from control_plane.controls.asker import asked_by
 from control_plane.faults.actuators import FaultRefused, UnknownFault
 from control_plane.faults.catalog import decode
 from control_plane.faults.socket import Faults
 from metrics_core.errors import RemoteFault, TooLarge
 
 MOST_BYTES: Final = 2_048
-BY_PAGE: Final = "page"
 
 
 def fault_routes(faults: Callable[[], Faults]) -> list[Route]:
@@ -41,7 +41,7 @@ def fault_routes(faults: Callable[[], Faults]) -> list[Route]:
         return _json(await faults().listing())
 
     async def begin(request: Request) -> Response:
-        return _json(await faults().begin(decode(await _body(request)), BY_PAGE), 201)
+        return _json(await faults().begin(decode(await _body(request)), asked_by(request.headers.raw)), 201)
 
     async def undo(request: Request) -> Response:
         return _json(await faults().undo(_id(request)))

@@ -1,7 +1,7 @@
 """How other processes of the lab reach the engine: a Unix socket in the run's folder, for the lab's own user alone.
 
 One JSON object a line, each way. Asked: `{"do": "list" | "begin" | "undo" | "reveal" | "undo_all", …}`, and of the
-lab's keeper (`controls/keeper.py`) `{"do": "kept" | "keep" | "tell", …}`. Answered: `{"result": …}`, or
+lab's keeper (`controls/keeper.py`) `{"do": "kept" | "keep" | "remember" | "tell", …}`. Answered: `{"result": …}`, or
 `{"error": …, "detail": …, "status": …}` as on the wire. One connection at a time does one thing after the other; both
 ends wait a bounded time.
 """
@@ -71,6 +71,7 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     request: Request | None = None
     knob: str = ""
     value: int | str = ""
+    values: dict[str, int | str] = {}
     kind: str = ""
     process: str = ""
     text: str = ""
@@ -161,6 +162,8 @@ async def _do(engine: FaultEngine, keeper: Keeper | None, ask: Ask) -> dict[str,
             return msgspec.structs.asdict(await keeper.kept())
         case "keep" if keeper:
             return msgspec.structs.asdict(await keeper.keep(ask.knob, ask.value))
+        case "remember" if keeper:
+            return msgspec.structs.asdict(await keeper.remember(ask.values))
         case "tell" if keeper:
             return await keeper.tell(ask.kind, ask.process, ask.text)
     raise FaultRefused(f"do: {ask.do:.20} is nothing that the engine does")

@@ -20,6 +20,7 @@ from control_plane.openapi.operations import (
 )
 
 HTML: Final = frozenset({"/api/docs"})
+SVG: Final = frozenset({"/api/join.svg"})
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _REFERENCE: Final = "#/components/schemas/{name}"
 
@@ -114,6 +115,8 @@ def _operation(each: Operation) -> dict[str, Any]:
 def _answer(each: Operation) -> dict[str, Any]:
     if each.path in HTML:
         return {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}
+    if each.path in SVG:
+        return {"description": "A picture.", "content": {"image/svg+xml": {"schema": {"type": "string"}}}}
     if isinstance(each.answers, str):
         schema: dict[str, Any] = {"type": "object", "description": each.answers}
         return {"description": each.answers, "content": {"application/json": {"schema": schema}}}

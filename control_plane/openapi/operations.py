@@ -20,6 +20,8 @@ from control_plane.controls.servers import MEANINGS, Affected
 from control_plane.events import Event
 from control_plane.faults.catalog import Request as FaultRequest
 from control_plane.faults.engine import Fault
+from control_plane.join.account import Report
+from control_plane.join.routes import Joined, JoinRequest, JoinState, JoinSwitch, Reported
 from fake_servers.orders import ORDERS, Broadcast
 
 PARAMETERS: Final = {
@@ -76,6 +78,7 @@ TAGS: Final = {
     "processes": "End, pause and resume the lab's own processes.",
     "faults": "Break parts on purpose; see docs/faults.md.",
     "load": "Load tests on the lab that runs.",
+    "phones": "Phones that join as servers; see docs/phones.md. A phone tells its key in the header `lab-phone`.",
     "about": "This description.",
 }
 
@@ -97,8 +100,8 @@ _OPERATIONS = (
         "GET",
         "/api/lab",
         "lab",
-        "how the lab was started",
-        answers="run, version, pipelines, settings, feed_hz",
+        "what the lab is, its settings now and those that it was started with",
+        answers="run, version, pipelines, settings, started_with, feed_hz, fleet_port",
     ),
     Operation(
         "GET",
@@ -226,6 +229,53 @@ _OPERATIONS = (
         Nothing,
         LoadView,
         refusals=(409,),
+    ),
+    Operation(
+        "GET", "/api/join", "phones", "where phones find the lab, and how many have", answers=JoinState
+    ),
+    Operation(
+        "GET",
+        "/api/join.svg",
+        "phones",
+        "the link as a QR code",
+        answers="an SVG picture",
+        refusals=(422,),
+    ),
+    Operation(
+        "POST",
+        "/api/join",
+        "phones",
+        "become a server; a token for joining is enough here, and for the next two",
+        JoinRequest,
+        Joined,
+        201,
+        (409,),
+    ),
+    Operation(
+        "POST",
+        "/api/join/report",
+        "phones",
+        "keep the place, and tell what became of the samples; not in audit.jsonl",
+        Report,
+        Reported,
+        refusals=(404,),
+    ),
+    Operation(
+        "POST",
+        "/api/join/leave",
+        "phones",
+        "give the place back, with a last report",
+        Report,
+        Reported,
+        refusals=(404,),
+    ),
+    Operation(
+        "POST",
+        "/api/join/switch",
+        "phones",
+        "let phones join, or send them all away",
+        JoinSwitch,
+        JoinState,
     ),
     Operation(
         "GET", "/api/openapi.json", "about", "this description, OpenAPI 3.1", answers="an OpenAPI document"

@@ -29,7 +29,7 @@ import { PEAK_WINDOW_S } from "./config.js";
  */
 
 /** A socket's bound is the kernel's; its bar is full here. */
-const SOCKET_BAR_BYTES = 1e6;
+export const SOCKET_BAR_BYTES = 1e6;
 const HIGH = 0.8;
 /** Looks kept for a peak: 10 s at 20 a second. */
 const LOOKS_KEPT = 200;

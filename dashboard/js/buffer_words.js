@@ -16,12 +16,13 @@ export function levelText({ waiting, unit }) {
 }
 
 /**
- * `of 1,000 jobs`; of bytes the amount has its unit already.
+ * `of 1,000 jobs`, `of 1 batch`; of bytes the amount has its unit already.
  * @param {Level} level
  */
 export function boundText({ place, capacity, unit }) {
   if (place.bound) return `bar full at ${format.bytes(place.bound)}`;
-  return Number.isFinite(capacity) ? `of ${format.count(capacity)} ${unit}` : unit;
+  if (!Number.isFinite(capacity)) return unit;
+  return `of ${format.many(capacity, unit)}`;
 }
 
 /** @type {Record<Level["state"], string>} */
@@ -43,8 +44,11 @@ const VERDICTS = {
   emptying: "Less is inside than λ · W explains: it is running empty, what comes out had waited.",
 };
 
-/** @param {Balance} balance */
+/** An L below this reads as 0.00. */
+const NOTHING = 0.005;
+
+/** Where nothing waits, W need not be known for that. @param {Balance} balance */
 export function littleText(balance) {
-  if (balance.l === 0 && balance.product < 1) return "Nothing waits between the promise and the aggregates.";
+  if (balance.l < NOTHING && !(balance.product >= 1)) return "Nothing waits between the promise and the aggregates.";
   return VERDICTS[verdictOf(balance)];
 }

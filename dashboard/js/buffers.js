@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Where samples wait: a bar for every buffer of each pipeline, in the order of the way, and Little's law beside it. It
- * asks `/api/buffers` while it is in view, and now and then to know how far the two clocks are apart.
+ * asks `/api/buffers` while it is in view, and less often to know what is offered and how far the two clocks are apart.
  */
 
 import { BufferBoard } from "./buffer_board.js";
@@ -114,11 +114,17 @@ export class BuffersView {
       const asked_us = clock.now_us();
       try {
         this.#lab = checkBuffers(await request(PATH, { headers }));
+        const { upstream } = this.#lab;
+        for (const pipeline of store.pipelines) {
+          pipeline.upstream = { told: upstream[pipeline.meta.id], at_us: clock.now_us() };
+        }
+        store.waiting = Object.fromEntries(store.pipelines.map(({ meta: { id } }) => [id, upstream[id].waiting]));
         if (this.#lab.at_us > 0) store.offset.observe(this.#lab.at_us, clock.now_us(), asked_us);
         this.#problem = "";
       } catch (error) {
         if (!(error instanceof WireError || error instanceof RequestError)) throw error;
         this.#lab = null;
+        store.waiting = {}; // what the pipelines know of it ages by itself
         const told = error instanceof WireError ? `${PATH}: ${error.message}` : error.message;
         this.#problem = `Outboxes and sockets are not known: ${told}.`;
       }
@@ -129,8 +135,8 @@ export class BuffersView {
       this.#visible = visible;
       poller.want(visible);
     });
-    void poller.now(); // the offset is wanted from the beginning
-    setInterval(() => void poller.now(), POLL_MS.clock);
+    void poller.now(); // the offset and the outboxes are wanted from the beginning, and out of view, too
+    setInterval(() => document.hidden || void poller.now(), POLL_MS.outboxes);
   }
 
   /** @param {number} now_us */

@@ -30,6 +30,8 @@ export class ChartCard {
    * @type {LineChart | null}
    */
   twin = null;
+  /** @type {HTMLCanvasElement | null} the twin's */
+  #second_canvas = null;
   #text_at_us = 0;
   #said = "";
 
@@ -96,10 +98,19 @@ export class ChartCard {
     const shown = tables.has(this.spec.id);
     setAttribute(this.tableButton, "aria-pressed", String(shown));
     this.table.show(shown);
-    if (!this.chart) return;
-    if (layout === "side" && !this.twin) this.twin = this.#second();
-    this.chart.show(layout === "side" ? 0 : null);
+    if (layout === "side") this.#second_canvas ??= this.#second();
+    this.chart?.show(layout === "side" ? 0 : null);
     this.twin?.show(1);
+  }
+
+  /**
+   * Make the next canvas that lacks its chart.
+   * @returns {LineChart | null} null: all are made
+   */
+  makeChart() {
+    if (!this.chart) return (this.chart = new LineChart(this.canvas, this.spec, this.pipelines.length));
+    if (this.twin || !this.#second_canvas) return null;
+    return (this.twin = new LineChart(this.#second_canvas, this.spec, this.pipelines.length));
   }
 
   #second() {
@@ -109,7 +120,7 @@ export class ChartCard {
     canvas.setAttribute("aria-hidden", "true"); // the first canvas' text tells both
     frame.append(canvas);
     this.canvas.parentElement?.after(frame);
-    return new LineChart(canvas, this.spec, this.pipelines.length);
+    return canvas;
   }
 
   /** @param {number} end_us @param {ViewState} view @param {Mark[]} marks */

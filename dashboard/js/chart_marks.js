@@ -12,16 +12,16 @@ import { LABEL_LANES, placeLabels } from "./marks.js";
 const PADDING_PX = 3;
 
 /**
- * Labels are a little smaller than the axes' numbers.
+ * Labels are a little smaller than the axes' numbers, and leave a projector's charts their height.
  * @param {number} axis_px
  */
-const font_px = (axis_px) => axis_px - 1;
+const font_px = (axis_px) => Math.min(axis_px - 1, 16);
 
 /**
  * Height of a line of labels.
  * @param {number} axis_px
  */
-const lane_px = (axis_px) => axis_px + 1;
+const lane_px = (axis_px) => font_px(axis_px) + 2;
 
 /**
  * Room above the lines of a chart, so that a label never covers one.

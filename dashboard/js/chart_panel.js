@@ -4,14 +4,16 @@
  * (`chart_card.js`).
  *
  * What moves is drawn at most every `CHARTS_EVERY_MS`; where the viewer looks differently, at once; a crosshair that
- * moves draws the charts again and takes no new values.
+ * moves draws the charts again and takes no new values. Lines are drawn piece by piece in the next frames, and only of
+ * charts that are on the screen: drawing is what the page spends most of its time on. Texts are always those of now.
  */
 
 import { RowAxes } from "./axis.js";
 import { ChartCard } from "./chart_card.js";
-import { LineChart } from "./charts.js";
+import { needChartJs } from "./charts.js";
 import { CHARTS_EVERY_MS } from "./config.js";
 import { linkCrosshair } from "./crosshair.js";
+import { watchVisible } from "./watch.js";
 
 /** @typedef {import("./chart_specs.js").ChartSpec} ChartSpec */
 /** @typedef {import("./marks.js").Mark} Mark */
@@ -22,33 +24,54 @@ const NO_EXTENT = { lowest: NaN, highest: NaN };
 
 export class ChartRow {
   #seen = "";
+  #started = false;
   /** @type {number | null} */
   #cross_s = null;
+  /** @type {Set<ChartCard>} what is on the screen */
+  #in_view = new Set();
 
   /**
    * @param {Element} root @param {ChartSpec[]} specs @param {PipelineState[]} pipelines
-   * @param {import("./chart_tools.js").Tools} tools
+   * @param {import("./chart_tools.js").Tools} tools @param {import("./frame.js").Frame} frame
    */
-  constructor(root, specs, pipelines, tools) {
+  constructor(root, specs, pipelines, tools, frame) {
+    this.frame = frame;
     this.pipelines = pipelines;
     this.view = tools.view;
     this.panels = specs.map((spec) => new ChartCard(spec, pipelines, tools));
     root.append(...this.panels.map((panel) => panel.element));
     this.axes = new RowAxes(specs);
     this.drawn_us = 0;
+    for (const panel of this.panels) watchVisible(panel.element, (visible) => this.#see(panel, visible));
+  }
+
+  /** @param {ChartCard} panel @param {boolean} visible */
+  #see(panel, visible) {
+    if (!visible) this.#in_view.delete(panel);
+    if (!visible || this.#in_view.has(panel)) return;
+    this.#in_view.add(panel);
+    this.drawn_us = 0;
+    this.frame.ask();
   }
 
   /**
-   * Bring the canvases to life.
+   * Bring the canvases to life, one after another.
    * @throws {Error} where Chart.js is missing; the texts go on without it
    */
   start() {
-    for (const panel of this.panels) {
-      const chart = new LineChart(panel.canvas, panel.spec, this.pipelines.length);
-      panel.chart = chart;
-      linkCrosshair(panel.canvas, (pixel) => chart.secondsAt(pixel), this.view);
-    }
+    needChartJs();
+    this.#started = true;
     this.#seen = "";
+    this.frame.ask();
+  }
+
+  /** @param {ChartCard} panel */
+  #startOne(panel) {
+    const chart = panel.makeChart();
+    if (!chart) return;
+    if (!panel.twin) linkCrosshair(panel.canvas, (pixel) => chart.secondsAt(pixel), this.view);
+    this.#seen = "";
+    this.frame.ask();
   }
 
   /**
@@ -61,11 +84,11 @@ export class ChartRow {
   }
 
   recolour() {
-    for (const { chart, twin } of this.panels) {
-      chart?.recolour();
-      twin?.recolour();
+    for (const { element, chart, twin } of this.panels) {
+      this.frame.later(element, () => [chart, twin].forEach((each) => each?.recolour()));
     }
     this.drawn_us = 0;
+    this.frame.ask();
   }
 
   /** @param {number} now_us @param {Mark[]} marks */
@@ -76,39 +99,46 @@ export class ChartRow {
     const seen = [layout, window_s, paused_at_us, baseline?.at_us, ...tables].join();
     const since_ms = (now_us - this.drawn_us) / 1000;
     const recent = this.drawn_us > 0 && (paused_at_us !== null || (since_ms >= 0 && since_ms < CHARTS_EVERY_MS));
-    if (seen === this.#seen && recent) {
-      if (view.cross_s !== this.#cross_s) this.#moveCross(end_us, marks);
-      return;
-    }
-    if (seen !== this.#seen) this.panels.forEach((panel) => panel.arrange(view));
+    const still = seen === this.#seen && recent;
+    if (still && view.cross_s === this.#cross_s) return;
+    if (seen !== this.#seen) this.#arrange();
     this.#seen = seen;
     this.#cross_s = view.cross_s;
-    this.drawn_us = now_us;
+    for (const panel of this.panels) panel.drawTexts(end_us, view, marks);
+    if (still) this.#eachInView((chart) => this.frame.later(chart.canvas, () => chart.redraw()));
+    else this.drawn_us = now_us;
+    if (!still && this.#in_view.size > 0) this.#drawLines(end_us, marks);
+  }
+
+  #arrange() {
     for (const panel of this.panels) {
-      panel.drawTexts(end_us, view, marks);
-      for (const chart of chartsOf(panel, layout)) chart.fill(this.pipelines, end_us, view);
+      panel.arrange(this.view);
+      if (this.#started) this.frame.later(panel, () => this.#startOne(panel));
+    }
+  }
+
+  /** All take the new values, as they share an axis. @param {number} end_us @param {Mark[]} marks */
+  #drawLines(end_us, marks) {
+    const { view } = this;
+    for (const panel of this.panels) {
+      for (const chart of chartsOf(panel, view.layout)) chart.fill(this.pipelines, end_us, view);
     }
     const ends = this.axes.fit(this.panels.map(({ chart }) => chart?.extent() ?? NO_EXTENT));
+    this.#eachInView((chart, i) => this.frame.later(chart, () => chart.draw(ends[i], marks)));
+  }
+
+  /** All get the crosshair. @param {(chart: import("./charts.js").LineChart, panel: number) => void} draw */
+  #eachInView(draw) {
     this.panels.forEach((panel, i) => {
-      for (const chart of chartsOf(panel, layout)) {
-        chart.cross_s = view.cross_s;
-        chart.draw(ends[i], marks);
+      for (const chart of chartsOf(panel, this.view.layout)) {
+        chart.cross_s = this.view.cross_s;
+        if (this.#in_view.has(panel)) draw(chart, i);
       }
     });
   }
-
-  /** @param {number} end_us @param {Mark[]} marks */
-  #moveCross(end_us, marks) {
-    const { view } = this;
-    this.#cross_s = view.cross_s;
-    for (const panel of this.panels) {
-      panel.drawTexts(end_us, view, marks);
-      for (const chart of chartsOf(panel, view.layout)) chart.cross(view.cross_s);
-    }
-  }
 }
 
-/** @param {ChartCard} panel @param {import("./view_state.js").Layout} layout @returns {LineChart[]} */
+/** @param {ChartCard} panel @param {import("./view_state.js").Layout} layout @returns {import("./charts.js").LineChart[]} */
 function chartsOf({ chart, twin }, layout) {
   return [chart, layout === "side" ? twin : null].flatMap((each) => each ?? []);
 }

@@ -21,11 +21,15 @@ import { readPalette } from "./palette.js";
 /** @typedef {import("./palette.js").Palette} Palette */
 /** @typedef {import("./view_state.js").ViewState} ViewState */
 
+/** @throws {Error} where Chart.js is missing */
+export function needChartJs() {
+  if (!(/** @type {any} */ (globalThis).Chart)) throw new Error("Chart.js did not load from /vendor/chart.js");
+}
+
 export class LineChart {
   /** @param {HTMLCanvasElement} canvas @param {ChartSpec} spec @param {number} pipelines how many */
   constructor(canvas, spec, pipelines) {
-    const Chart = /** @type {any} */ (globalThis).Chart;
-    if (!Chart) throw new Error("Chart.js did not load from /vendor/chart.js");
+    const { Chart } = /** @type {any} */ (globalThis);
     this.spec = spec;
     this.canvas = canvas;
     /** @type {Palette} */
@@ -91,12 +95,8 @@ export class LineChart {
     }
   }
 
-  /**
-   * Move the crosshair without taking new values.
-   * @param {number | null} seconds before the right end, negative
-   */
-  cross(seconds) {
-    this.cross_s = seconds;
+  /** Draw again what stands there, with a crosshair that has moved. */
+  redraw() {
     this.chart.draw();
   }
 

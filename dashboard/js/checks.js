@@ -10,6 +10,7 @@ export class WireError extends Error {}
 
 /** @param {unknown} value */
 export const quote = (value) => {
+  if (typeof value === "number" && value > Number.MAX_SAFE_INTEGER) return `${value}, which is too large`;
   const text = JSON.stringify(value) ?? "nothing";
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 };
@@ -22,8 +23,8 @@ export function refuse(path, expected, value) {
 /** @param {unknown} value @returns {value is Fields} */
 export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** @param {unknown} value */
-export const isAmount = (value) => typeof value === "number" && Number.isFinite(value) && value >= 0;
+/** Beyond the exact integers no figure of the lab can be. @param {unknown} value */
+export const isAmount = (value) => typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 
 /** @param {Fields} fields @param {string} path @returns {Fields} */
 export function object(fields, path) {

@@ -3,8 +3,9 @@
  * Whether the two pipelines may be compared now, and if not, why. Pure.
  *
  * Comparable means: both are offered the same, and whoever offers it has time to do so. Offered is what was accepted or
- * recognised as sent before, per second, over `SPAN_S`; shorter looks would mistake a pause between two commits for a
- * difference. A pipeline that turns batches away counts as offered less: its clocks do not tell what the other's do.
+ * recognised as sent before, and what the outboxes hold for it, per second, over `SPAN_S`; shorter looks would mistake a
+ * pause between two commits for a difference. So a pipeline that takes less than it is offered stays comparable.
+ * Outboxes and snapshots are looked at in different moments: what the outboxes moved meanwhile is no difference.
  */
 
 /** Seconds over which the offered loads are compared. */
@@ -21,11 +22,18 @@ const GENERATORS = ["fleet", "load"];
 const LOOKS_KEPT = 128;
 
 /** @typedef {import("./store.js").Store} Store */
-/** @typedef {{at_us: number, offered: number}} Look */
-/** @typedef {{samples: number, per_s: number}} Offered */
+/**
+ * `spare`: samples that may be counted twice, or not at all, because the outboxes were looked at before.
+ * @typedef {{at_us: number, taken: number, waiting: number, spare: number}} Look
+ */
+/**
+ * What is kept of a pipeline: `outboxes` is the last look at them, `taken` what the pipeline had taken by then.
+ * @typedef {{run: string, outboxes: object, known: boolean, waiting: number, moved: number, taken: number, looks: Look[]}} Seen
+ */
+/** @typedef {{samples: number, per_s: number, spare: number}} Offered */
 
 export class Comparable {
-  /** @type {Map<string, {run: string, looks: Look[]}>} by pipeline, oldest first */
+  /** @type {Map<string, Seen>} by pipeline */
   #seen = new Map();
 
   /**
@@ -33,7 +41,7 @@ export class Comparable {
    * @returns {string} why not; empty where they are comparable
    */
   why_not(store, now_us) {
-    const rates = store.pipelines.map((pipeline) => this.#rate(pipeline));
+    const rates = store.pipelines.map((pipeline) => this.#rate(pipeline, store.waiting));
     const old = store.pipelines.filter((pipeline) => ["lost", "stale"].includes(pipeline.liveness(now_us)));
     if (old.length > 0) return `${old.map(({ meta }) => meta.letter).join(" and ")}: old figures`;
     const busy = store.processes.find(
@@ -43,20 +51,31 @@ export class Comparable {
     return apartText(rates, store.pipelines.map(({ meta }) => meta.letter));
   }
 
-  /** @param {import("./pipeline_state.js").PipelineState} pipeline @returns {Offered | null} */
-  #rate({ meta, snapshot }) {
+  /**
+   * @param {import("./pipeline_state.js").PipelineState} pipeline
+   * @param {Store["waiting"]} outboxes
+   * @returns {Offered | null}
+   */
+  #rate({ meta, snapshot }, outboxes) {
     if (!snapshot) return null;
     const { run, at_us, totals } = snapshot;
-    let own = this.#seen.get(meta.id);
-    const offered = totals.accepted + totals.duplicates;
-    if (!own || own.run !== run || offered < (own.looks.at(-1)?.offered ?? 0)) own = { run, looks: [] };
+    const taken = totals.accepted + totals.duplicates;
+    const waiting = outboxes[meta.id] ?? 0;
+    const known = typeof outboxes[meta.id] === "number";
+    const before = this.#seen.get(meta.id);
+    const goes_on = before?.run === run && before.known === known && taken >= (before.looks.at(-1)?.taken ?? 0);
+    const own = goes_on ? before : { run, outboxes, known, waiting, moved: 0, taken, looks: [] };
     this.#seen.set(meta.id, own);
+    if (own.outboxes !== outboxes) Object.assign(own, { outboxes, waiting, moved: Math.abs(waiting - own.waiting), taken });
+    const spare = own.moved + Math.min(waiting, taken - own.taken);
     const { looks } = own;
-    if (at_us > (looks.at(-1)?.at_us ?? 0)) looks.push({ at_us, offered });
+    if (at_us > (looks.at(-1)?.at_us ?? 0)) looks.push({ at_us, taken, waiting, spare });
     while (looks.length > LOOKS_KEPT || (looks.length > 1 && looks[1].at_us <= at_us - SPAN_S * 1e6)) looks.shift();
     const [first] = looks;
     const span_s = (at_us - first.at_us) / 1e6;
-    return span_s < SPAN_S * 0.9 ? null : { samples: offered - first.offered, per_s: (offered - first.offered) / span_s };
+    if (span_s < SPAN_S * 0.9) return null;
+    const samples = taken + waiting - first.taken - first.waiting;
+    return { samples, per_s: samples / span_s, spare: first.spare + spare };
   }
 }
 
@@ -69,7 +88,8 @@ export function apartText(rates, letters) {
   if (known.length < 2) return "";
   const [less, more] = known.sort((a, b) => a.per_s - b.per_s);
   const apart = more.per_s - less.per_s;
-  if (apart <= MOST_APART * more.per_s || more.samples - less.samples <= LEAST_APART) return "";
+  const spare = LEAST_APART + less.spare + more.spare;
+  if (apart <= MOST_APART * more.per_s || more.samples - less.samples <= spare) return "";
   const percent = Math.round((100 * apart) / more.per_s);
-  return `${less.letter} takes ${percent} % fewer samples than ${more.letter}`;
+  return `${less.letter} is offered ${percent} % fewer samples than ${more.letter}`;
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The controls panel: asks the control API for knobs and the load test while it is in view, sends what the viewer
+ * The controls panel: asks the control API for knobs and the load test while they are in view, sends what the viewer
  * orders, and follows what each order moved.
  */
 
@@ -9,10 +9,12 @@ import { LOAD_STOP_TIMEOUT_MS, POLL_MS } from "./config.js";
 import { checkKnobs, checkLoad, wordText } from "./controls_wire.js";
 import { byId, setText } from "./dom.js";
 import { drawEffects } from "./effect_list.js";
-import { Effects, MOVED_BY } from "./effects.js";
-import { plain } from "./format.js";
+import { Effects } from "./effects.js";
+import { EffectsMemory } from "./effects_memory.js";
+import { many, plain } from "./format.js";
 import { KnobForm } from "./knob_form.js";
 import { LoadForm } from "./load_form.js";
+import { MOVED_BY } from "./moved_by.js";
 import { Poller } from "./poller.js";
 import { ProcessForm } from "./process_form.js";
 import { request, RequestError } from "./request.js";
@@ -28,14 +30,12 @@ const ITSELF = "dashboard";
 
 export class Controls {
   #effects = new Effects();
+  #visible = false;
   /** @type {import("./controls_wire.js").Knob[] | null} */
   #knobs = null;
   /** @type {import("./controls_wire.js").LoadState | null} */
   #load = null;
-  /**
-   * What each question met, by path.
-   * @type {Map<string, string>}
-   */
+  /** What each question met, by path. @type {Map<string, string>} */
   #problems = new Map();
 
   /** @param {Store} store @param {Record<string, string>} headers @param {() => number} now_us */
@@ -43,17 +43,26 @@ export class Controls {
     this.store = store;
     this.headers = headers;
     this.now_us = now_us;
-    const pollers = [
+    this.memory = new EffectsMemory(this.#effects, store);
+    this.pollers = [
       new Poller(() => this.#ask("/api/knobs", (answer) => (this.#knobs = checkKnobs(answer))), POLL_MS.knobs),
       new Poller(() => this.#ask("/api/load", (answer) => (this.#load = checkLoad(answer))), POLL_MS.load),
     ];
-    this.pollers = pollers;
-    watchVisible(byId("controls"), (visible) => pollers.forEach((poller) => poller.want(visible)));
+    watchVisible(byId("controls"), (visible) => {
+      this.#visible = visible;
+      this.pollers[0].want(visible);
+      this.#wantLoad();
+    });
     this.knobs = new KnobForm((values, label) => this.#turn(values, label));
     this.servers = new ServerForm((target, action, body) => this.#act(target, action, body));
     this.broadcast = new BroadcastForm((text) => this.#broadcast(text));
     this.processes = new ProcessForm((process, action) => this.#process(process, action));
     this.load = new LoadForm((order) => this.#startLoad(order), () => this.#stopLoad());
+  }
+
+  /** A load test is followed to its end, in view or not. */
+  #wantLoad() {
+    this.pollers[1].want(this.#visible || this.#effects.testing);
   }
 
   /** @param {string} path @param {(answer: any) => void} take */
@@ -97,47 +106,45 @@ export class Controls {
     const label = `${name}: ${serverText(target)}`;
     const path = `/api/servers/${encodeURIComponent(target)}/${action}`;
     const { affected } = await this.#order(path, body, { label, figures: MOVED_BY[action] ?? [], server: target });
-    return `${name}: ${affected} ${affected === 1 ? "server" : "servers"}.`;
+    return `${name}: ${many(affected, "servers")}.`;
   }
 
   /** @param {string} text */
   async #broadcast(text) {
     const { affected } = await this.#order("/api/broadcast", { text }, { label: `Broadcast: ${text}`, figures: [] });
-    return `Told ${affected} servers.`;
+    return `Told ${many(affected, "servers")}.`;
   }
 
   /** @param {string} process @param {string} action */
   async #process(process, action) {
     const label = `${action[0].toUpperCase()}${action.slice(1)}: ${process}`;
-    await this.#order(`/api/processes/${encodeURIComponent(process)}/${action}`, {}, {
-      label,
-      figures: MOVED_BY.process,
-      process,
-    });
+    const ordered = { label, figures: MOVED_BY.process, process };
+    await this.#order(`/api/processes/${encodeURIComponent(process)}/${action}`, {}, ordered);
     return `${label}. What it moved, and how soon it is back, is told below.`;
   }
 
   /** @param {{arm: string, rate: number, duration_s: number}} order */
   async #startLoad(order) {
     const label = `Load test: ${wordText("arm", order.arm)}, ${plain(order.rate)} samples/s`;
-    this.#load = checkLoad(await this.#order("/api/load", order, { label, figures: MOVED_BY.test }));
+    this.#load = checkLoad(await this.#order("/api/load", order, { label, figures: MOVED_BY.test, test: true }));
     return "Started.";
   }
 
   async #stopLoad() {
-    const label = "Load test: stop";
-    const ordered = { label, figures: MOVED_BY.test };
+    const ordered = { label: "Load test: stop", figures: MOVED_BY.test };
     this.#load = checkLoad(await this.#order("/api/load/stop", {}, ordered, LOAD_STOP_TIMEOUT_MS));
     return "Stopped.";
   }
 
   /** @param {Store} store @param {number} now_us */
   draw(store, now_us) {
+    this.memory.bringBack();
+    this.#wantLoad();
     setText(byId("controls-problem"), [...this.#problems.values()].join(" "));
     if (this.#knobs) this.knobs.draw(this.#knobs);
     if (this.#load) this.load.draw(this.#load);
     this.servers.draw(store.fleet.names);
     this.processes.draw(store.processes.map(({ name }) => name).filter((name) => name !== ITSELF));
-    drawEffects(this.#effects.follow(store, now_us));
+    drawEffects(this.#effects.follow(store, now_us, this.#load?.state));
   }
 }

@@ -2,11 +2,13 @@
 /**
  * How the two pipelines differ now, in words and figures. Pure.
  *
- * A figure is the median of the last `SPAN_S`; a difference below `LEAST_RATIO`, or one where the spans from the 10th to
- * the 90th percentile overlap, is a tie. Not here: whether they may be compared at all (`comparable.js`).
+ * A figure is the median of the last `SPAN_S`, or since the last order, as what was before it is of another lab. A
+ * difference below `LEAST_RATIO`, or one where the spans from the 10th to the 90th percentile overlap, is a tie, unless a
+ * pipeline falls behind (`behind.js`): its figures are still on their way up. Not here: whether they may be compared at all (`comparable.js`).
  */
 
 import { median, valuesBetween } from "./baseline.js";
+import { fallsBehind } from "./behind.js";
 import * as format from "./format.js";
 
 /** @typedef {import("./pipeline_state.js").PipelineState} PipelineState */
@@ -19,18 +21,20 @@ import * as format from "./format.js";
 export const SPAN_S = 30;
 const LEAST_RATIO = 1.1;
 const LEAST_ROWS = 8;
+/** So long after an order nothing is told yet. */
+export const LEAST_S = 5;
 
 /**
  * @typedef {object} Measure
  * @property {string} id
  * @property {string} name
  * @property {string} lower what it is called to be below the other one
- * @property {(pipeline: PipelineState, now_us: number) => number[]} values
+ * @property {(pipeline: PipelineState, since_us: number, now_us: number) => number[]} values
  * @property {(value: number) => string} text
  */
 
 /** @param {Column} column @returns {Measure["values"]} */
-const column = (column) => ({ series }, now_us) => valuesBetween(series, column, now_us - SPAN_S * 1e6, now_us);
+const column = (column) => ({ series }, since_us, now_us) => valuesBetween(series, column, since_us, now_us);
 
 /** @type {Measure[]} */
 const MEASURES = [
@@ -39,9 +43,9 @@ const MEASURES = [
 ];
 
 /** CPU time per sample processed, µs. @type {Measure["values"]} */
-function cpuPerSample_us({ series }, now_us) {
+function cpuPerSample_us({ series }, since_us) {
   const values = [];
-  for (let age = series.countSince(now_us - SPAN_S * 1e6) - 1; age >= 0; age -= 1) {
+  for (let age = series.countSince(since_us) - 1; age >= 0; age -= 1) {
     const place = series.place(age);
     const each = (series.columns.cpu_percent[place] * 1e4) / series.columns.rate[place];
     if (Number.isFinite(each)) values.push(each);
@@ -58,9 +62,13 @@ function quantile(values, share) {
 /** A ratio that is at least 1: `9.5×`, `120×`. @param {number} ratio */
 export const times = (ratio) => `${ratio < 99.5 ? ratio.toFixed(1) : format.count(ratio)}×`;
 
-/** @param {Measure} measure @param {PipelineState[]} pipelines @param {number} now_us @returns {Difference} */
-function differenceIn({ id, name, lower, values, text }, pipelines, now_us) {
-  const found = pipelines.map((pipeline) => values(pipeline, now_us));
+/**
+ * @param {Measure} measure @param {PipelineState[]} pipelines @param {number} since_us @param {number} now_us
+ * @returns {Difference}
+ */
+function differenceIn({ id, name, lower, values, text }, pipelines, since_us, now_us) {
+  if (now_us - since_us < LEAST_S * 1e6) return { id, who: "", words: `${name}: measuring …`, figures: "–" };
+  const found = pipelines.map((pipeline) => values(pipeline, since_us, now_us));
   if (found.some((each) => each.length < LEAST_ROWS)) {
     return { id, who: "", words: `${name}: too few figures yet`, figures: "–" };
   }
@@ -69,7 +77,12 @@ function differenceIn({ id, name, lower, values, text }, pipelines, now_us) {
   const ratio = middles[1 - low] / middles[low];
   const figures = middles.map((middle, i) => `${pipelines[i].meta.letter} ${text(middle)}`).join(", ");
   const apart = quantile(found[low], 0.9) < quantile(found[1 - low], 0.1);
-  if (!(ratio >= LEAST_RATIO) || !apart) return { id, who: "", words: `${name}: a tie`, figures };
+  if (!(ratio >= LEAST_RATIO) || !apart) {
+    const behind = pipelines.filter((pipeline) => fallsBehind(pipeline, since_us, now_us));
+    if (behind.length === 0) return { id, who: "", words: `${name}: a tie`, figures };
+    const [who, fall] = behind.length === pipelines.length ? ["", "both fall"] : [behind[0].meta.letter, "falls"];
+    return { id, who, words: `${fall} behind; ${name} alike so far`, figures };
+  }
   const much = Number.isFinite(ratio) ? `${times(ratio)} ` : "";
   return { id, who: pipelines[low].meta.letter, words: `${name} ${much}${lower}`, figures };
 }
@@ -107,12 +120,14 @@ function restartDifference({ fsync = "always", replay = "on" }) {
  * @param {PipelineState[]} pipelines @param {number} now_us
  * @param {Record<string, unknown>} settings of the lab
  * @param {string} why_not why the figures are not compared; "" where they are
+ * @param {number} [ordered_us] when the last order was carried out
  * @returns {Difference[]}
  */
-export function differences(pipelines, now_us, settings, why_not) {
+export function differences(pipelines, now_us, settings, why_not, ordered_us = -Infinity) {
+  const since_us = Math.max(now_us - SPAN_S * 1e6, ordered_us);
   const measured = MEASURES.map((measure) =>
     why_not === ""
-      ? differenceIn(measure, pipelines, now_us)
+      ? differenceIn(measure, pipelines, since_us, now_us)
       : { id: measure.id, who: "", words: `${measure.name}: not compared`, figures: "–" },
   );
   return [...measured, lossDifference(pipelines), restartDifference(settings)];

@@ -1,20 +1,29 @@
 // @ts-check
 /** The strip between the two panes: how the pipelines differ now. Not here: what differs (`difference.js`). */
 
+import { ORDERS } from "./behind.js";
 import { Comparable } from "./comparable.js";
-import { differences, SPAN_S } from "./difference.js";
+import { differences, LEAST_S, SPAN_S } from "./difference.js";
 import { fieldsOf, fromTemplate, setAttribute, setChildren, setText } from "./dom.js";
+import { lastEvent_us } from "./last_event.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
 /** Words that change more often than this cannot be read. */
 const EVERY_US = 1e6;
 
+/** @param {number} since_s time since the last order */
+function spanText(since_s) {
+  const seconds = Math.max(0, Math.floor(since_s));
+  if (seconds < LEAST_S) return `the last order was ${seconds} s ago`;
+  return seconds < SPAN_S ? `median of the ${seconds} s since the last order` : `median of the last ${SPAN_S} s`;
+}
+
 export class DifferenceStrip {
   constructor() {
     this.element = fromTemplate("strip-template");
     this.field = fieldsOf(this.element);
-    setText(this.field("span"), `median of the last ${SPAN_S} s`);
+    setText(this.field("span"), spanText(Infinity));
     /** @type {Array<ReturnType<typeof fieldsOf>>} */
     this.items = [];
     this.comparable = new Comparable();
@@ -33,7 +42,9 @@ export class DifferenceStrip {
     this.drawn_us = now_us;
     const why_not = this.comparable.why_not(store, now_us);
     setText(this.field("why"), why_not && `Not comparable now: ${why_not}.`);
-    const found = differences(store.pipelines, now_us, store.lab?.settings ?? {}, why_not);
+    const ordered_us = lastEvent_us(store, ORDERS);
+    setText(this.field("span"), spanText((now_us - ordered_us) / 1e6));
+    const found = differences(store.pipelines, now_us, store.lab?.settings ?? {}, why_not, ordered_us);
     setChildren(this.field("items"), found.length, () => this.#item());
     found.forEach(({ id, who, words, figures }, i) => {
       setAttribute(this.field("items").children[i], "data-difference", id);

@@ -4,6 +4,8 @@
  * attributes.
  */
 
+import { curved } from "./apostrophe.js";
+
 /** @param {string} id @returns {HTMLElement} */
 export function byId(id) {
   const element = document.getElementById(id);
@@ -41,12 +43,18 @@ export function fieldsOf(root) {
 }
 
 /**
- * Set a text only where it changed, so that nothing is laid out for nothing.
+ * Set a text only where it changed, so that nothing is laid out for nothing; in the text node that is there, if it is
+ * the only child: who watches the document for new elements is not woken up.
  * @param {Node} node
- * @param {string} text
+ * @param {string} words
  */
-export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+export function setText(node, words) {
+  const text = curved(words);
+  const only = node.firstChild;
+  if (only === null && text === "") return;
+  if (only !== null && only.nodeType === Node.TEXT_NODE && only.nextSibling === null) {
+    if (only.nodeValue !== text) only.nodeValue = text;
+  } else if (node.textContent !== text) node.textContent = text;
 }
 
 /** @param {Element} element @param {string} name @param {string} value */

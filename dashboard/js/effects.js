@@ -4,14 +4,18 @@
  * now, and what the lab reported of the process that it was for. Pure. Bounded.
  *
  * The figures of an order go on for `FOLLOWED_S`; then they stay, so that a later order does not change what is said of
- * an earlier one.
+ * an earlier one. A load test is followed until it is over, as it warms up first; then it says what was furthest from
+ * before while it ran.
  */
 
 import { figureOf } from "./figures.js";
 
 /** @typedef {import("./pipeline_state.js").PipelineState} PipelineState */
 /** @typedef {import("./store.js").Store} Store */
-/** @typedef {{label: string, figures: string[], process?: string, server?: string}} Ordered */
+/**
+ * `test`: it started a load test.
+ * @typedef {{label: string, figures: string[], process?: string, server?: string, test?: boolean}} Ordered
+ */
 /**
  * `values`: per figure and pipeline what it was and what it is.
  * @typedef {object} Effect
@@ -22,36 +26,37 @@ import { figureOf } from "./figures.js";
  * @property {string} report of a process or a server
  */
 
+/**
+ * `most`: per figure and pipeline what was furthest from `before`.
+ * @typedef {{ordered: Ordered, ids: string[], before: number[][], most: number[][], effect: Effect}} Followed
+ */
+
 export const EFFECTS_KEPT = 6;
 export const FOLLOWED_S = 20;
+/** What is said of a load test this soon after its order may be of the one before it. */
+const TEST_BEGINS_S = 3;
+/** A load test whose end nobody told is not followed for longer: an hour at most, its warm-up, its saving. */
+const TEST_MOST_S = 2 * 3600;
 const FIGURES_MOST = 3;
 
-/**
- * Figures that a knob is expected to move.
- * @type {Record<string, string[]>}
- */
-export const MOVED_BY = {
-  rate_factor: ["rate", "processed_p99"],
-  servers: ["rate", "cpu"],
-  batch: ["accepted_p50", "processed_p99"],
-  transport: ["rate"],
-  replay: ["duplicates"],
-  workers: ["backlog", "processed_p99"],
-  ring_capacity: ["overwritten"],
-  compression: ["cpu"],
-  fsync: ["accepted_p50"],
-  stop: ["rate"],
-  start: ["rate"],
-  restart: ["rate"],
-  latency: ["accepted_p50", "processed_p99"],
-  invalid: ["rejected"],
-  test: ["rate", "processed_p99", "cpu"],
-  process: ["backlog", "processed_p99"],
-};
-
 export class Effects {
-  /** @type {Array<{ordered: Ordered, ids: string[], before: number[][], effect: Effect}>} newest first */
+  /** @type {Followed[]} newest first */
   #kept = [];
+
+  /** What a reload brings back. */
+  get kept() {
+    return this.#kept;
+  }
+
+  /** @param {Followed[]} followed from before a reload, newest first */
+  restore(followed) {
+    this.#kept = [...this.#kept, ...followed].slice(0, EFFECTS_KEPT);
+  }
+
+  /** Whether a load test is followed. */
+  get testing() {
+    return this.#kept.some(({ ordered, effect }) => ordered.test && !effect.over);
+  }
 
   /**
    * An order was carried out.
@@ -63,7 +68,7 @@ export class Effects {
     const ids = [...new Set(ordered.figures)].slice(0, FIGURES_MOST);
     const before = ids.map((id) => looked[ordered.figures.indexOf(id)]);
     const effect = { label: ordered.label, at_us, over: false, figures: [], report: "" };
-    this.#kept.unshift({ ordered, ids, before, effect });
+    this.#kept.unshift({ ordered, ids, before, most: before.map((each) => [...each]), effect });
     this.#kept.length = Math.min(this.#kept.length, EFFECTS_KEPT);
   }
 
@@ -77,21 +82,42 @@ export class Effects {
 
   /**
    * @param {Store} store @param {number} now_us
+   * @param {string} [test] state of the load test; "" where it is not known
    * @returns {Effect[]} newest first
    */
-  follow(store, now_us) {
-    for (const { ordered, ids, before, effect } of this.#kept) {
+  follow(store, now_us, test = "") {
+    for (const { ordered, ids, before, most, effect } of this.#kept) {
       if (effect.over) continue;
       const now = this.look(ids, store.pipelines);
+      now.forEach((values, i) => {
+        most[i] = values.map((value, k) => further(before[i][k], most[i][k], value));
+      });
+      effect.over = isOver(ordered, (now_us - effect.at_us) / 1e6, test);
+      const shown = ordered.test && effect.over ? most : now;
       effect.figures = ids.map((id, i) => {
         const { name, text } = figureOf(id);
-        return { name, texts: now[i].map((value, k) => [text(before[i][k]), text(value)]) };
+        return { name, texts: shown[i].map((value, k) => [text(before[i][k]), text(value)]) };
       });
-      effect.report = reportOf(ordered, effect.at_us, store);
-      effect.over = now_us - effect.at_us > FOLLOWED_S * 1e6;
+      effect.report = ordered.test ? TEST_REPORTS[Number(effect.over)] : reportOf(ordered, effect.at_us, store);
     }
     return this.#kept.map(({ effect }) => effect);
   }
+}
+
+/** Of a load test, while it runs and afterwards. */
+const TEST_REPORTS = ["followed until it is over", "over; what was furthest from before while it ran"];
+
+/** @param {number} before @param {number} most so far @param {number} value */
+function further(before, most, value) {
+  if (!Number.isFinite(value)) return most;
+  return Math.abs(most - before) >= Math.abs(value - before) ? most : value;
+}
+
+/** @param {Ordered} ordered @param {number} since_s @param {string} test */
+function isOver(ordered, since_s, test) {
+  if (!ordered.test) return since_s > FOLLOWED_S;
+  const ended = test !== "" && test !== "running" && since_s > TEST_BEGINS_S;
+  return ended || since_s > TEST_MOST_S;
 }
 
 /** @param {Ordered} ordered @param {number} at_us @param {Store} store */

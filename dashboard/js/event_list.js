@@ -5,7 +5,7 @@
  */
 
 import { byId, fieldsOf, fromTemplate, setText } from "./dom.js";
-import { timeOfDay } from "./format.js";
+import { many, timeOfDay } from "./format.js";
 
 /** @typedef {import("./event_log.js").EventLog} EventLog */
 /** @typedef {import("./types.js").LabEvent} LabEvent */
@@ -29,7 +29,7 @@ export class EventList {
       this.#rows.delete(key);
     }
     const dropped = log.dropped > 0 ? `, ${log.dropped} older ones dropped` : "";
-    setText(this.#count, `${log.lines.length} events${dropped}`);
+    setText(this.#count, `${many(log.lines.length, "events")}${dropped}`);
   }
 
   /** @param {LabEvent} event */

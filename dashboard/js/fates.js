@@ -96,6 +96,9 @@ export const codeOf = (id) => codes.get(id);
 /** @param {number} code @returns {Fate | null} */
 export const fateOf = (code) => FATES[code - 1] ?? null;
 
+/** Samples lost that the pipeline had promised to keep. @param {Record<string, number>} counts */
+export const ackedLostOf = ({ lost_store = 0, lost_memory = 0 }) => lost_store + lost_memory;
+
 /** Samples lost, however it came. @param {Record<string, number>} counts */
 export function lostOf(counts) {
   return FATES.reduce((sum, { id }) => sum + (id.startsWith("lost_") ? (counts[id] ?? 0) : 0), 0);

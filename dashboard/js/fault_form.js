@@ -1,15 +1,11 @@
 // @ts-check
 /** The form that causes a fault: what, where, how much, for how long. What it offers is what the engine offers. */
 
+import { keepChoice, offer } from "./choices.js";
 import { byId, fieldsOf, setAttribute, setText } from "./dom.js";
 import { rangeText, readDuration, readGrade, sentence, targetName } from "./faults_wire.js";
 
 /** @typedef {import("./types.js").FaultKind} FaultKind */
-
-/** @param {HTMLElement} select @param {Array<[string, string]>} options value and text */
-function setOptions(select, options) {
-  select.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
-}
 
 export class FaultForm {
   #form = /** @type {HTMLFormElement} */ (byId("fault-form"));
@@ -28,6 +24,7 @@ export class FaultForm {
   /** @param {(order: object) => Promise<string>} cause sends the order; says what came of it, throws what is wrong */
   constructor(cause) {
     this.cause = cause;
+    [this.#kind, this.#target].forEach(keepChoice);
     this.#kind.addEventListener("change", () => this.#choose());
     this.#form.addEventListener("input", () => this.#say("", ""));
     this.#form.addEventListener("submit", (event) => {
@@ -43,9 +40,7 @@ export class FaultForm {
     this.#offered = offered;
     this.#catalog = catalog;
     const before = this.#kind.value;
-    const options = catalog.map(({ kind, available }) => [kind, available ? kind : `${kind} (not here)`]);
-    setOptions(this.#kind, /** @type {Array<[string, string]>} */ (options));
-    if (catalog.some(({ kind }) => kind === before)) this.#kind.value = before;
+    offer(this.#kind, catalog.map(({ kind, available }) => [kind, available ? kind : `${kind} (not here)`]));
     this.#choose(this.#kind.value === before);
   }
 
@@ -58,9 +53,7 @@ export class FaultForm {
     const chosen = this.#chosen;
     if (!chosen) return;
     const { targets, grade, undoable, default_for_s, meaning, available, why_not } = chosen;
-    const before = this.#target.value;
-    setOptions(this.#target, targets.map((target) => [target, targetName(target)]));
-    if (targets.includes(before)) this.#target.value = before;
+    offer(this.#target, targets.map((target) => [target, targetName(target)]));
     this.#grade.disabled = !grade;
     setText(this.#field("range"), rangeText(chosen));
     this.#for.disabled = !undoable;
@@ -100,6 +93,7 @@ export class FaultForm {
     this.#say("Breaking it …", "");
     try {
       this.#say(await this.cause(this.#hidden.checked ? { ...order, hidden: true } : order), "");
+      this.#hidden.checked = false; // the next one is hidden only where that is chosen again
     } catch (error) {
       this.#say("", error instanceof Error ? error.message : String(error));
     }

@@ -24,7 +24,7 @@ const clock = (clock, which) => (/** @type {PipelineState} */ { snapshot }) => {
   return figures?.n ? figures[which] : NaN;
 };
 /** @param {number} value */
-const samples = (value) => (Number.isFinite(value) ? `${format.count(value)} samples` : "–");
+const samples = (value) => (Number.isFinite(value) ? format.many(value, "samples") : "–");
 
 /** @type {Figure[]} */
 export const FIGURES = [
@@ -56,7 +56,7 @@ export const FIGURES = [
     id: "rejected",
     name: "rejected",
     of: total("rejected"),
-    text: (value) => (Number.isFinite(value) ? `${format.count(value)} batches` : "–"),
+    text: (value) => (Number.isFinite(value) ? format.many(value, "batches") : "–"),
     least: 1,
   },
   { id: "overwritten", name: "overwritten", of: total("overwritten"), text: samples, least: 1 },

@@ -3,7 +3,8 @@
  * The servers as both pipelines see them, merged by name. Pure.
  *
  * Names are sorted only when the set of names changes; everything else is worked out for the rows that are
- * drawn.
+ * drawn. Producers of a load test that is over are no servers any more: the pipelines know them for the rest of the run,
+ * and here they are counted and left out.
  */
 
 import { BEHIND_AFTER_MS } from "./config.js";
@@ -26,6 +27,9 @@ import { isNewer } from "./identity.js";
  * @typedef {{producer: string, status: string, sample: Sample | null, alerts: string[], views: View[]}} ServerRow
  */
 
+/** How load tests name their producers: protocol, run, number (`load_tests/generator/agent.py`). */
+const OF_LOAD_TEST = /^load-(http1|http2|websocket)-\d+-\d{4,}$/;
+
 /** Orders web-2 before web-10. */
 export const byName = new Intl.Collator("en", { numeric: true });
 
@@ -36,6 +40,8 @@ export class Fleet {
   #sources = [];
   /** @type {string[]} */
   names = [];
+  /** Producers of load tests that are over. */
+  left_out = 0;
   /**
    * Servers that the fleet itself says are stopped.
    * @type {Set<string>}
@@ -53,10 +59,17 @@ export class Fleet {
     this.#known = sources.map(
       (snapshot) => new Map(snapshot?.producers.map((entry) => [entry.producer, entry])),
     );
-    const names = new Set(this.#known.flatMap((known) => [...known.keys()]));
+    const all = new Set(this.#known.flatMap((known) => [...known.keys()]));
+    const names = new Set([...all].filter((name) => !this.#isOver(name)));
+    this.left_out = all.size - names.size;
     if (names.size !== this.names.length || this.names.some((name) => !names.has(name))) {
       this.names = [...names].sort(byName.compare);
     }
+  }
+
+  /** Whether it is a load test's and nobody hears from it any more. @param {string} name */
+  #isOver(name) {
+    return OF_LOAD_TEST.test(name) && this.#known.every((known) => (known.get(name)?.status ?? "silent") === "silent");
   }
 
   /**

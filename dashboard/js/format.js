@@ -17,6 +17,17 @@ const fixed = (value, digits) => (digits === 0 ? whole.format(value) : value.toF
 export const count = (value) => (Number.isFinite(value) ? whole.format(value) : NONE);
 
 /**
+ * The unit of a count: of 1 `batch`, else `batches`.
+ * @param {number} value @param {string} plural
+ */
+export function unitOf(value, plural) {
+  return value === 1 ? plural.replace(/ies$/, "y").replace(/(?<=ch)es$|s$/, "") : plural;
+}
+
+/** A count with its unit: `1 server`, `1,200 servers`. @param {number} value @param {string} plural */
+export const many = (value, plural) => `${count(value)} ${unitOf(value, plural)}`;
+
+/**
  * A rate without its unit, steady in width: `50.0`, `12,345`.
  * @param {number} value
  */

@@ -6,7 +6,7 @@
 
 import { CLOCK_GAP_MS, LAB_SILENT_AFTER_MS } from "./config.js";
 import { byId, fieldsOf, setAttribute, setText } from "./dom.js";
-import { latency, timeOfDay } from "./format.js";
+import { latency, many, timeOfDay } from "./format.js";
 
 /** @typedef {import("./store.js").Store} Store */
 
@@ -15,10 +15,10 @@ import { latency, timeOfDay } from "./format.js";
  * @type {Record<string, (value: unknown) => string>}
  */
 const FACTS = {
-  servers: (value) => `${value} servers`,
+  servers: (value) => many(Number(value), "servers"),
   rate: (value) => `${value} sample/s each`,
   transport: (value) => (value === "twin" ? "all down both" : `transport ${value}`),
-  workers: (value) => `${value} workers`,
+  workers: (value) => many(Number(value), "workers"),
   fsync: (value) => `fsync ${value}`,
   seed: (value) => `seed ${value}`,
 };

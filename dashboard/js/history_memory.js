@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Brings both histories and the baseline over a reload of this tab. They belong to a run: what is left of another one
+ * Brings both histories, the crosshair and the baseline over a reload of this tab. They belong to a run: what is left of another one
  * is thrown away with the first snapshot (`pipeline_state.js`).
  */
 
@@ -22,6 +22,7 @@ export function bringBack(store, view, now_us) {
     unpackSeries(pipeline.series, kept.series?.[i], now_us);
     pipeline.restored(kept.runs[i]);
   });
+  if (typeof kept?.cross_s === "number") view.setCross(kept.cross_s);
   const { at_us, series } = kept?.baseline ?? {};
   if (!Number.isFinite(at_us) || !Array.isArray(series)) return;
   const frozen = store.pipelines.map(({ series: { capacity } }, i) => {
@@ -34,10 +35,11 @@ export function bringBack(store, view, now_us) {
 
 /** @param {Store} store @param {ViewState} view */
 export function takeAlong(store, view) {
-  const { baseline } = view;
+  const { baseline, cross_s } = view;
   forThisTab.keep(NAME, {
     runs: store.pipelines.map(({ run }) => run),
     series: store.pipelines.map(({ series }) => packSeries(series)),
+    cross_s,
     baseline: baseline && { at_us: baseline.at_us, series: baseline.series.map(packSeries) },
   });
 }

@@ -4,6 +4,7 @@
  * frame. Not here: which sample (`journey_choice.js`), where a bar stands (`journey_layout.js`).
  */
 
+import { choose, chosen } from "./choices.js";
 import { JOURNEY_EVERY_MS, JOURNEY_WINDOW_S, MEDIAN_WINDOW_S } from "./config.js";
 import { byId, fieldsOf, fromTemplate, setAttribute, setChildren, setShare, setText } from "./dom.js";
 import * as format from "./format.js";
@@ -77,7 +78,8 @@ export class JourneyView {
   #chosen_us = -Infinity;
   #visible = false;
   #slowest = false;
-  #whole = true;
+  /** Until the screen; otherwise until processed, where the pipelines differ most. */
+  #whole = false;
   #axis = { end: 1, step: 0.5 };
 
   /** @param {Store} store @param {() => void} changed called when there is something to draw */
@@ -93,8 +95,8 @@ export class JourneyView {
       this.#slowest = second;
       again();
     });
-    this.#choice("journey-whole", "journey-processed", (second) => {
-      this.#whole = !second;
+    this.#choice("journey-processed", "journey-whole", (second) => {
+      this.#whole = second;
       again();
     });
     watchVisible(byId("journey"), (visible) => {
@@ -105,13 +107,18 @@ export class JourneyView {
 
   /** Two buttons of which one is pressed. @param {string} first @param {string} second @param {(second: boolean) => void} tell */
   #choice(first, second, tell) {
+    const press = (/** @type {boolean} */ is_second) => {
+      setAttribute(byId(first), "aria-pressed", String(!is_second));
+      setAttribute(byId(second), "aria-pressed", String(is_second));
+      tell(is_second);
+    };
     [first, second].forEach((id, i) => {
       byId(id).addEventListener("click", () => {
-        setAttribute(byId(first), "aria-pressed", String(i === 0));
-        setAttribute(byId(second), "aria-pressed", String(i === 1));
-        tell(i === 1);
+        choose(second, i === 1);
+        press(i === 1);
       });
     });
+    press(chosen(second, false));
   }
 
   /** @param {Store} store @param {number} now_us */

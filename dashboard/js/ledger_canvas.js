@@ -111,6 +111,8 @@ export class LedgerPicture {
   /** @param {Layout} layout @param {ServerCells} server */
   #drawCells(layout, server) {
     const codes = server.cells[this.pipeline];
+    this.context.fillStyle = /** @type {FatePalette} */ (this.#palette).ground; // room for what comes
+    this.context.fillRect(0, 0, layout.columns * layout.cell, layout.rows * layout.cell);
     let from = 0;
     for (let to = 1; to <= codes.length; to += 1) {
       if (codes[to] === codes[from]) continue;

@@ -2,8 +2,8 @@
 /** What the ledger view says in words: a sample's fate, the picture's text alternative, an equation. Pure. */
 
 import { LEDGER_SAMPLES, LEDGER_SERVERS } from "./config.js";
-import { FATES, fateOf } from "./fates.js";
-import { count, timeOfDay } from "./format.js";
+import { ackedLostOf, FATES, fateOf } from "./fates.js";
+import { count, many, timeOfDay, unitOf } from "./format.js";
 
 /** @typedef {import("./ledger_model.js").Identity} Identity */
 /** @typedef {import("./types.js").PipelineAudit} PipelineAudit */
@@ -29,19 +29,19 @@ export function sampleText(letter, audit, identity, code) {
   return `${name}: ${fate.name.toLowerCase()}. ${cut ? `Reason: ${cut}` : fate.definition}`;
 }
 
-/** @param {number} n */
-const serverCount = (n) => `${count(n)} ${n === 1 ? "server" : "servers"}`;
-
 /** @param {string} letter @param {PipelineAudit} audit @param {number} servers */
 export function pictureText(letter, { counts }, servers) {
   const said = FATES.filter(({ id }) => counts[id] > 0).map(({ id, name }) => `${name} ${count(counts[id])}`);
-  return `Samples of pipeline ${letter} from ${serverCount(servers)}: ${said.join(", ") || "none yet"}`;
+  return `Samples of pipeline ${letter} from ${many(servers, "servers")}: ${said.join(", ") || "none yet"}`;
 }
 
-/** @param {PipelineAudit} audit */
-export function verdictText({ ok, error }) {
+/** No equation says that nothing is lost: where only that is wrong, it is said. @param {PipelineAudit} audit */
+export function verdictText({ ok, error, equations, counts }) {
   if (error) return "! not audited now";
-  return ok ? "✓ the ledger holds" : "≠ the ledger does not hold";
+  if (ok) return "✓ the ledger holds";
+  const lost = ackedLostOf(counts);
+  if (lost === 0 || !equations.every(({ holds }) => holds)) return "≠ the ledger does not hold";
+  return `≠ ${count(lost)} acked ${unitOf(lost, "samples")} lost`;
 }
 
 /**
@@ -69,7 +69,7 @@ export function auditLines({ equations, error, truncated }) {
 export function shownText(shown, known) {
   if (known === 0) return "No sample has been created yet.";
   const each = `the newest ${LEDGER_SAMPLES} samples of each, the newest at the right`;
-  if (shown === known) return `${serverCount(known)}, ${each}.`;
+  if (shown === known) return `${many(known, "servers")}, ${each}.`;
   const left_out = `the ${LEDGER_SERVERS} of ${count(known)} servers that started last`;
   return `Shown are ${left_out}, and ${each}. The counts are of all.`;
 }

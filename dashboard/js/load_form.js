@@ -2,6 +2,7 @@
 /** A load test: start, stop, how far it is and what it measured. */
 
 import { AnswerLine } from "./answer_line.js";
+import { keepChoice, offer } from "./choices.js";
 import { readNumber, wordText } from "./controls_wire.js";
 import { byId, setAttribute, setShare, setText } from "./dom.js";
 import * as format from "./format.js";
@@ -22,8 +23,9 @@ export class LoadForm {
    * @param {() => Promise<string>} stop
    */
   constructor(start, stop) {
-    const arms = ARMS.map((arm) => new Option(wordText("arm", arm), arm));
-    this.#field("arm").replaceChildren(...arms);
+    const arms = /** @type {HTMLSelectElement} */ (this.#field("arm"));
+    offer(arms, ARMS.map((arm) => [arm, wordText("arm", arm)]));
+    keepChoice(arms);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const { value } = /** @type {HTMLButtonElement} */ (event.submitter ?? this.#field("start"));

@@ -1,11 +1,13 @@
 // @ts-check
 /**
- * Asks how many samples were lost, for the tiles, while the page is shown; the counts only, not every identity. Not
+ * Asks how many samples were lost, for the tiles, while the page is shown; the counts only, not every identity. Asks
+ * more often while a process that crashed comes back: pipeline B has then lost its memory, and the outboxes fill it. Not
  * here: the ledger picture, which asks for all (`ledger.js`).
  */
 
 import { amounts, object, WireError } from "./checks.js";
-import { POLL_MS } from "./config.js";
+import { POLL_MS, REFILL } from "./config.js";
+import { lastEvent_us } from "./last_event.js";
 import { Poller } from "./poller.js";
 import { request, RequestError } from "./request.js";
 
@@ -29,8 +31,19 @@ export function checkCounts(answer) {
   return { http_redis: pipelines.http_redis.counts, websocket: pipelines.websocket.counts };
 }
 
-/** @param {Store} store @param {Record<string, string>} headers */
-export function watchLoss(store, headers) {
+/** @param {Store} store @param {number} now_us @param {string[]} kinds @param {string} [source] */
+const isRecent = (store, now_us, kinds, source) => now_us - lastEvent_us(store, kinds, source) < REFILL.for_s * 1e6;
+
+/**
+ * Whether pipeline B is being filled with what it had lost.
+ * @param {Store} store @param {number} now_us
+ */
+export function isRefilling(store, now_us) {
+  return store.lab?.settings.replay !== "off" && isRecent(store, now_us, ["crashed"], "websocket");
+}
+
+/** @param {Store} store @param {Record<string, string>} headers @param {() => number} now_us */
+export function watchLoss(store, headers, now_us) {
   const ask = async () => {
     try {
       const counts = checkCounts(await request(PATH, { headers }));
@@ -41,6 +54,14 @@ export function watchLoss(store, headers) {
     }
   };
   const poller = new Poller(ask, POLL_MS.counts);
+  store.addEventListener("change", () => {
+    store.pipeline("websocket").refilling = isRefilling(store, now_us());
+    const hurried = isRecent(store, now_us(), ["crashed", "recovered"]);
+    const interval_ms = hurried ? REFILL.poll_ms : POLL_MS.counts;
+    const sooner = interval_ms < poller.interval_ms;
+    poller.interval_ms = interval_ms;
+    if (sooner && !document.hidden) void poller.now();
+  });
   const update = () => poller.want(!document.hidden);
   document.addEventListener("visibilitychange", update);
   update();

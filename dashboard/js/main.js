@@ -18,6 +18,7 @@ import { FaultPanel } from "./faults.js";
 import { Feeds } from "./feeds.js";
 import { Frame } from "./frame.js";
 import { Header } from "./header.js";
+import { JoinPanel } from "./join_panel.js";
 import { JourneyView } from "./journey.js";
 import { LedgerView } from "./ledger.js";
 import { watchLoss } from "./loss_watch.js";
@@ -50,12 +51,13 @@ const panes = store.pipelines.map((pipeline) => new Pane(pipeline));
 const strip = new DifferenceStrip();
 byId("panes").append(panes[0].element, strip.element, panes[1].element);
 const charts = [
-  new ChartRow(byId("latency-charts"), LATENCY_CHARTS, store.pipelines, bench.tools),
-  new ChartRow(byId("load-charts"), LOAD_CHARTS, store.pipelines, bench.tools),
+  new ChartRow(byId("latency-charts"), LATENCY_CHARTS, store.pipelines, bench.tools, frame),
+  new ChartRow(byId("load-charts"), LOAD_CHARTS, store.pipelines, bench.tools, frame),
 ];
 const processes = new Processes(byId("processes"), store);
 const events = new EventList();
 const servers = new Servers(page.ask, headers);
+const phones = new JoinPanel(headers);
 const faults = new FaultPanel(store, headers);
 const controls = new Controls(store, headers, page.now_us);
 const ledger = new LedgerView(store, tokenHeaders(token), () => frame.ask());
@@ -121,12 +123,13 @@ startScale(byId("latency-scale"), (scale) => {
   charts[0].setScale(scale);
   frame.ask();
 });
-watchLoss(store, headers);
+watchLoss(store, headers, page.now_us);
 watchStopped(store, headers);
 const recolour = () => [...charts, ledger].forEach((view) => view.recolour());
 const projector = new Projector(header.projectorButton, [...LATENCY_CHARTS, ...LOAD_CHARTS], recolour);
 bench.start(charts.flatMap((row) => row.panels), [
   { key: "p", meaning: "Projector mode, and back", run: () => projector.toggle() },
+  { key: "j", meaning: "Phones as servers: the code to join", run: () => phones.open() },
 ]);
 startTheme(header.themeButton, recolour);
 

@@ -1,6 +1,7 @@
 // @ts-check
 /** One pipeline's pane: what goes through it now, how long it takes, what it counted. */
 
+import { keepOpen } from "./choices.js";
 import { fieldsOf, fromTemplate, setAttribute, setChildren, setShare, setText } from "./dom.js";
 import * as format from "./format.js";
 import { COUNTERS, MORE, TILES } from "./pane_words.js";
@@ -45,6 +46,8 @@ export class Pane {
       element.dataset.tile = id;
       this.field("main").append(element);
     });
+    const more = /** @type {HTMLDetailsElement} */ (this.element.querySelector("details.more"));
+    keepOpen(more, `more-${meta.letter}`);
     this.clocks = CLOCKS.map((name) => this.#clockRow(name));
     this.counters = COUNTERS.map(([, ...texts]) => tile(texts[0], texts[1], texts[2]));
     this.field("counters").append(...this.counters.map((each) => each.element));
@@ -93,10 +96,11 @@ export class Pane {
     const { p50, p99, n } = latency_ms.processed;
     this.#tile("p50", ...format.latencyParts(n ? p50 : NaN));
     this.#tile("p99", ...format.latencyParts(n ? p99 : NaN));
-    const bound = capacity > 0 ? `of ${format.count(capacity)} ` : "";
-    this.#tile("backlog", format.count(waiting), bound + (unit ?? ""));
-    const made = Number.isFinite(this.pipeline.made) ? `of ${format.count(this.pipeline.made)} made` : "not audited yet";
-    this.#tile("lost", format.count(this.pipeline.lost), made);
+    const bound = capacity > 0 ? `of ${format.many(capacity, unit ?? "")}` : (unit ?? "");
+    this.#tile("backlog", format.count(waiting), bound.trim());
+    const { lost, made, refilling } = this.pipeline;
+    const about = Number.isFinite(made) ? `of ${format.count(made)} made` : "not audited yet";
+    this.#tile("lost", format.count(lost), refilling && lost > 0 ? "being sent again" : about);
   }
 
   /** @param {number} now_us */

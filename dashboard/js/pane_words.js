@@ -18,7 +18,7 @@ export const COUNTERS = [
 /** Counters below the fold. @type {ReadonlyArray<[string, string, string, string]>} */
 export const MORE = [
   ["accepted", "Accepted", "samples", "promised to be kept (A: 202, B: ack)"],
-  ["refused", "Refused", "batches", "valid, but turned away: a bound was reached or the store was away"],
+  ["refused", "Refused", "batches", "turned away whatever they held: a bound was reached, the store was away, it took too long or had no token"],
   ["late", "Late", "samples", "of windows that were closed already; counted, left out of them"],
   ["future", "Future", "samples", "stamped ahead of the pipeline’s clock; counted, left out of windows"],
   ["overwritten", "Overwritten", "samples", "aged out of a full ring; retention, not loss"],

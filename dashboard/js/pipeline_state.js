@@ -20,6 +20,11 @@ import { VisibleLatency } from "./visible.js";
  * @typedef {"connecting" | "live" | "stale" | "lost"} Liveness
  */
 
+/** What waits before the pipeline is known for so long after it was told. */
+const UPSTREAM_US = 5e6;
+/** A snapshot so much older than the one before: the lab's clock was set back, and the gap is another one. */
+const CLOCK_WENT_BACK_US = 1e6;
+
 export class PipelineState {
   /** @param {typeof import("./config.js").PIPELINES[number]} meta */
   constructor(meta) {
@@ -37,6 +42,10 @@ export class PipelineState {
     this.visible = new VisibleLatency();
     /** Samples lost and samples made, by the newest audit; NaN before the first. */
     this.lost = this.made = NaN;
+    /** Whether what it had lost with its memory is being sent again. */
+    this.refilling = false;
+    /** What waits before it, as the lab told last. @type {{told: import("./buffers_wire.js").Upstream, at_us: number} | null} */
+    this.upstream = null;
   }
 
   /** What became of all samples made. @param {Record<string, number>} counts by fate */
@@ -65,10 +74,13 @@ export class PipelineState {
     }
     this.snapshot = snapshot;
     this.run = snapshot.run;
-    this.clock_gap_us = Math.min(this.clock_gap_us, now_us - snapshot.at_us);
+    const went_back = before !== null && snapshot.at_us < before.at_us - CLOCK_WENT_BACK_US;
+    const gap_us = now_us - snapshot.at_us;
+    this.clock_gap_us = went_back ? gap_us : Math.min(this.clock_gap_us, gap_us);
     if (this.received_us > 0 && now_us - this.received_us > GAP_S * 1e6) this.series.push(this.received_us + 1, {});
     this.received_us = now_us;
-    this.series.push(now_us, this.#row(snapshot, now_us), namedRow(snapshot));
+    const told = this.upstream && now_us - this.upstream.at_us < UPSTREAM_US ? this.upstream.told : null;
+    this.series.push(now_us, this.#row(snapshot, now_us), namedRow(snapshot, told));
     return remarks;
   }
 

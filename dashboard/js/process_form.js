@@ -2,6 +2,7 @@
 /** Kill, pause or resume a process of the lab. */
 
 import { AnswerLine } from "./answer_line.js";
+import { keepChoice, offer } from "./choices.js";
 import { byId } from "./dom.js";
 
 export class ProcessForm {
@@ -12,6 +13,7 @@ export class ProcessForm {
 
   /** @param {(process: string, action: string) => Promise<string>} act */
   constructor(act) {
+    keepChoice(this.#target);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const { value } = /** @type {HTMLButtonElement} */ (event.submitter);
@@ -23,9 +25,7 @@ export class ProcessForm {
   draw(names) {
     if (names.join() === this.#offered) return;
     this.#offered = names.join();
-    const before = this.#target.value;
-    this.#target.replaceChildren(...names.map((name) => new Option(name, name)));
-    if (names.includes(before)) this.#target.value = before;
+    offer(this.#target, names.map((name) => [name, name]));
     for (const button of this.#form.querySelectorAll("button")) button.disabled = names.length === 0;
   }
 }

@@ -8,6 +8,7 @@ import { alertLevels, worst } from "./alerts.js";
 import { FRESH_MS } from "./config.js";
 import { fieldsOf, fromTemplate, setAttribute, setShare, setText } from "./dom.js";
 import * as format from "./format.js";
+import { isPhone } from "./join_name.js";
 import { lastTime_s, linePath } from "./line_path.js";
 
 /** @typedef {import("./fleet.js").ServerRow} ServerRow */
@@ -47,6 +48,7 @@ export class ServerCard {
     if (producer !== this.#producer) this.#drawn = -1;
     this.#producer = producer;
     setAttribute(this.element, "data-producer", producer);
+    setAttribute(this.element, "data-phone", String(isPhone(producer)));
     setAttribute(this.element, "data-status", status);
     setAttribute(this.element, "data-alert", worst(levels));
     setText(field("name"), producer);

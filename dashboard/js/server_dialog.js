@@ -10,8 +10,9 @@ import { byId, fieldsOf, fromTemplate, setAttribute, setText } from "./dom.js";
 import * as format from "./format.js";
 import { lastTime_s, linePath } from "./line_path.js";
 import { request, RequestError } from "./request.js";
-import { SERVER_ACTIONS } from "./server_actions.js";
 import { statusText } from "./server_card.js";
+import { ServerOrders } from "./server_orders.js";
+import { ServerPage } from "./server_page.js";
 
 /** @typedef {import("./server_history.js").Metric} Metric */
 /** @typedef {import("./store.js").Store} Store */
@@ -43,17 +44,10 @@ export class ServerDialog {
       return { ...chart, element, field: fieldsOf(element), axis: { end: 0, step: 0 } };
     });
     this.charts.forEach(({ field, title }) => setText(field("title"), title));
-    for (const { action, label, meaning, asks } of SERVER_ACTIONS) {
-      const button = fromTemplate("server-order-template");
-      const field = fieldsOf(button);
-      const amounts = asks.map(({ value, unit }) => `${format.plain(value)} ${unit}`).join(" for ");
-      setText(field("label"), label);
-      setText(field("amount"), amounts);
-      button.title = meaning;
-      const body = Object.fromEntries(asks.map(({ name, value }) => [name, value]));
-      button.addEventListener("click", () => void this.#order(action, label, body));
-      this.#field("orders").append(button);
-    }
+    const order = (/** @type {[string, string, object]} */ ...ordered) => void this.#order(...ordered);
+    new ServerOrders(this.#field("orders"), order, (problem) => this.#say("", problem));
+    this.page = new ServerPage(this.#field, headers, changed);
+    this.#dialog.addEventListener("close", () => this.page.close());
   }
 
   /** @param {string} name */
@@ -62,6 +56,7 @@ export class ServerDialog {
     this.#say("", "");
     setText(this.#field("name"), name);
     this.#dialog.showModal();
+    this.page.open(name);
     this.changed();
   }
 
@@ -78,6 +73,7 @@ export class ServerDialog {
     try {
       await request(`/api/servers/${encodeURIComponent(name)}/${action}`, { headers: this.headers, body });
       this.#say(`${label}: ordered for ${name}.`, "");
+      void this.page.poller.now();
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       this.#say("", `${label}: ${error.message}`);
@@ -100,6 +96,7 @@ export class ServerDialog {
     });
     const logs = pipelines.map((_, i) => histories.log(i, this.#name));
     this.charts.forEach((chart) => this.#drawChart(chart, logs));
+    this.page.draw(store.lab);
   }
 
   /** @param {typeof this.charts[number]} chart @param {Array<import("./server_history.js").ReadingLog | null>} logs */

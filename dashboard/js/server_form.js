@@ -2,6 +2,7 @@
 /** What can be done to one server or to all of them; and a text for all. */
 
 import { AnswerLine } from "./answer_line.js";
+import { keepChoice, offer } from "./choices.js";
 import { boundsText, readNumber } from "./controls_wire.js";
 import { byId, setText } from "./dom.js";
 import { SERVER_ACTIONS } from "./server_actions.js";
@@ -22,7 +23,8 @@ export class ServerForm {
   /** @param {Act} act */
   constructor(act) {
     this.act = act;
-    this.#action.replaceChildren(...SERVER_ACTIONS.map(({ action, label }) => new Option(label, action)));
+    offer(this.#action, SERVER_ACTIONS.map(({ action, label }) => [action, label]));
+    keepChoice(this.#action);
     this.#action.addEventListener("change", () => this.#choose());
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -52,7 +54,7 @@ export class ServerForm {
       input.disabled = ask === undefined;
       input.value = ask ? String(ask.value) : "";
       setText(this.#answer.field(`label-${i}`), ask?.label ?? "–");
-      setText(this.#answer.field(`unit-${i}`), ask ? `${ask.unit}, ${boundsText(ask)}` : "nothing to say");
+      setText(this.#answer.field(`unit-${i}`), ask ? `${ask.unit}, ${boundsText(ask)}` : "–");
     });
   }
 

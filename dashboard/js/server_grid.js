@@ -16,12 +16,17 @@ export class ServerGrid {
   #window = byId("server-window");
   /** @type {Map<string, ServerCard>} */
   #cards = new Map();
-  #shape = { columns: 1, row_px: 0 };
+  /** Read when it changes, as reading it makes the browser lay the page out. */
+  #shape = { columns: 1, row_px: 0, scroll_px: 0, view_px: 0 };
 
   /** @param {() => void} changed called when others are in view @param {(name: string) => void} open */
   constructor(changed, open) {
     this.open = open;
-    this.#window.addEventListener("scroll", changed, { passive: true });
+    const scrolled = () => {
+      this.#shape.scroll_px = this.#window.scrollTop;
+      changed();
+    };
+    this.#window.addEventListener("scroll", scrolled, { passive: true });
     new ResizeObserver(() => {
       this.#shape.row_px = 0;
       changed();
@@ -30,7 +35,7 @@ export class ServerGrid {
 
   /** Back to the first card. */
   rewind() {
-    this.#window.scrollTop = 0;
+    this.#window.scrollTop = this.#shape.scroll_px = 0;
   }
 
   /**
@@ -40,8 +45,7 @@ export class ServerGrid {
    */
   draw(names, row, log) {
     if (this.#shape.row_px === 0) this.#measure();
-    const { scrollTop: scroll_px, clientHeight: view_px } = this.#window;
-    const shown = cardWindow(names.length, { ...this.#shape, scroll_px, view_px });
+    const shown = cardWindow(names.length, this.#shape);
     setAttribute(this.#window, "data-windowed", String(shown.windowed));
     this.#window.tabIndex = shown.windowed ? 0 : -1;
     this.#room("--above", shown.above_px);
@@ -56,6 +60,7 @@ export class ServerGrid {
     const card = this.#grid.firstElementChild;
     if (!card) return;
     this.#shape.columns = style.gridTemplateColumns.split(" ").length;
+    this.#shape.view_px = this.#window.clientHeight;
     this.#shape.row_px = card.getBoundingClientRect().height + parseFloat(style.rowGap);
   }
 

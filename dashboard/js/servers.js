@@ -3,8 +3,9 @@
  * The section of the servers: how many are how well, which ones the viewer wants to see, and the grid that shows them.
  */
 
-import { byId, setText } from "./dom.js";
-import { count } from "./format.js";
+import { choose, chosen } from "./choices.js";
+import { byId, setAttribute, setText } from "./dom.js";
+import { count, many } from "./format.js";
 import { ServerDialog } from "./server_dialog.js";
 import { ServerGrid } from "./server_grid.js";
 
@@ -24,7 +25,7 @@ export class Servers {
   #troubled = /** @type {HTMLButtonElement} */ (byId("server-troubled"));
   #shown = byId("server-shown");
   #summary = byId("server-summary");
-  #troubled_only = false;
+  #troubled_only = chosen("server-troubled", false);
 
   /** @param {() => void} changed called when the viewer wants to see others @param {Record<string, string>} headers */
   constructor(changed, headers) {
@@ -34,10 +35,16 @@ export class Servers {
       this.grid.rewind();
       changed();
     };
-    this.#filter.addEventListener("input", restart);
+    this.#filter.value = chosen("server-filter", "");
+    this.#filter.addEventListener("input", () => {
+      choose("server-filter", this.#filter.value);
+      restart();
+    });
+    setAttribute(this.#troubled, "aria-pressed", String(this.#troubled_only));
     this.#troubled.addEventListener("click", () => {
       this.#troubled_only = !this.#troubled_only;
-      this.#troubled.setAttribute("aria-pressed", String(this.#troubled_only));
+      choose("server-troubled", this.#troubled_only);
+      setAttribute(this.#troubled, "aria-pressed", String(this.#troubled_only));
       restart();
     });
   }
@@ -49,7 +56,7 @@ export class Servers {
     const live = pipelines.map((pipeline) => !pipeline.isStale(now_us));
     const statuses = fleet.names.map((name) => fleet.status(name, live));
     const troubled = fleet.names.filter((_, i) => statuses[i] !== "healthy");
-    this.#drawSummary(statuses);
+    this.#drawSummary(statuses, fleet.left_out);
     const wanted = this.#filter.value.trim().toLowerCase();
     const from = this.#troubled_only ? troubled : fleet.names;
     const matching = wanted ? from.filter((name) => name.toLowerCase().includes(wanted)) : from;
@@ -60,13 +67,14 @@ export class Servers {
     this.dialog.draw(store, now_us);
   }
 
-  /** @param {string[]} statuses one per server */
-  #drawSummary(statuses) {
+  /** @param {string[]} statuses one per server @param {number} left_out producers of load tests that are over */
+  #drawSummary(statuses, left_out) {
     if (statuses.length === 0) return;
     const parts = COUNTED.flatMap(([status, words]) => {
-      const many = statuses.filter((each) => each === status).length;
-      return many > 0 || status === "healthy" ? [`${count(many)} ${words}`] : [];
+      const n = statuses.filter((each) => each === status).length;
+      return n > 0 || status === "healthy" ? [`${count(n)} ${words}`] : [];
     });
-    setText(this.#summary, `${count(statuses.length)} servers: ${parts.join(", ")}.`);
+    const over = left_out > 0 ? ` Load test, over: ${many(left_out, "producers")}.` : "";
+    setText(this.#summary, `${many(statuses.length, "servers")}: ${parts.join(", ")}.${over}`);
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * All that the page knows, in one place. Messages change it at their own rate; a "change" event asks for a
- * frame. Everything in it is bounded. Not here: the DOM, sockets, the time (it comes in).
+ * All that the page knows, in one place, bounded. Messages change it at their own rate; a "change" event asks for a
+ * frame. Not here: the DOM, sockets, the time (it comes in).
  */
 
 import { ClockOffset } from "./clock_offset.js";
@@ -29,6 +29,8 @@ export class Store extends EventTarget {
   processes = [];
   /** The newest audit, and why there is no newer one, if so. @type {{audit: Audit | null, problem: string}} */
   ledger = { audit: null, problem: "" };
+  /** Samples in the outboxes, where the fleet tells. @type {Partial<Record<PipelineId, number | null>>} */
+  waiting = {};
   /**
    * The fault engine's newest answer, and why there is no newer one. Without a state nothing has answered yet.
    * @type {{state: FaultState | null, problem: string}}
@@ -120,10 +122,7 @@ export class Store extends EventTarget {
     this.#changed();
   }
 
-  /**
-   * Samples by fate.
-   * @param {PipelineId} id @param {Record<string, number>} counts
-   */
+  /** Samples by fate. @param {PipelineId} id @param {Record<string, number>} counts */
   setCounts(id, counts) {
     this.pipeline(id).setCounts(counts);
   }

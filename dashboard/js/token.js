@@ -8,16 +8,16 @@ const KEY = "lab-token";
 
 /**
  * Take the token out of the address, or out of what this tab remembers.
- * @param {Location} place @param {History} past @param {Storage} memory
+ * @param {Location} place @param {History} past @param {Storage} memory @param {string} key under which it is kept
  * @returns {string} empty where there is none
  */
-export function takeToken(place = location, past = history, memory = sessionStorage) {
+export function takeToken(place = location, past = history, memory = sessionStorage, key = KEY) {
   const offered = new URLSearchParams(place.hash.slice(1)).get("token");
   if (offered !== null) {
-    memory.setItem(KEY, offered);
+    memory.setItem(key, offered);
     past.replaceState(null, "", place.pathname + place.search);
   }
-  return memory.getItem(KEY) ?? "";
+  return memory.getItem(key) ?? "";
 }
 
 /** @param {string} token @returns {Record<string, string>} headers of a request to the control API */

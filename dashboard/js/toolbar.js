@@ -8,7 +8,7 @@ import { freeze } from "./baseline.js";
 import { saveCsv } from "./chart_tools.js";
 import { Comparable } from "./comparable.js";
 import { byId, fieldsOf, setAttribute, setText } from "./dom.js";
-import { count, timeOfDay } from "./format.js";
+import { many, timeOfDay } from "./format.js";
 import { spanText } from "./span.js";
 import { WINDOWS_S } from "./view_state.js";
 
@@ -130,7 +130,7 @@ function stateText({ paused_at_us, baseline }, pipelines) {
   const parts = [];
   if (paused_at_us !== null) {
     const waiting = pipelines.reduce((sum, { series }) => sum + series.countSince(paused_at_us + 1), 0);
-    parts.push(`Paused at ${timeOfDay(paused_at_us)}, ${count(waiting)} snapshots wait`);
+    parts.push(`Paused at ${timeOfDay(paused_at_us)}, ${many(waiting, "snapshots")} ${waiting === 1 ? "waits" : "wait"}`);
   }
   if (baseline) parts.push(`Dotted: baseline of ${timeOfDay(baseline.at_us)}`);
   return parts.join(". ");

@@ -129,7 +129,8 @@
  * @property {string} run
  * @property {string} version
  * @property {Record<PipelineId, {label: string, feed_port: number, feed_path: string}>} pipelines
- * @property {Record<string, string | number | boolean>} settings
+ * @property {Record<string, string | number | boolean>} settings as they are now
+ * @property {number} [fleet_port] where servers answer under addresses of their own
  */
 
 /**

@@ -144,6 +144,7 @@ class FakeLab:
         self.controls = FakeControls(self.add_event)
         self.audit: dict[str, Any] | None = None
         self.stopped: set[str] = set()
+        self.note = ""
         self.buffers: Callable[[], dict[str, Any]] | None = None
         self.traced = False
         self.asked: Counter[str] = Counter()
@@ -226,6 +227,7 @@ class FakeLab:
                 "pipelines": pipelines,
                 "settings": self.settings,
                 "feed_hz": 4,
+                "fleet_port": 9004,
             }
         if path == "/api/events":
             after = int(query.get("after", ["0"])[0])
@@ -239,6 +241,8 @@ class FakeLab:
         if path == "/api/servers":
             servers = [{"name": name, "status": "stopped"} for name in sorted(self.stopped)]
             return {"servers": servers}
+        if path.startswith("/api/servers/"):
+            return {"name": path.rpartition("/")[2], "note": self.note}
         if path == "/api/audit/counts" and self.audit is not None:
             pipelines = {name: {"counts": part["counts"]} for name, part in self.audit["pipelines"].items()}
             return {"at_us": now_us(), "pipelines": pipelines}

@@ -47,7 +47,7 @@ def test_levels_stand_in_the_order_of_the_way_with_bound_and_state(js: JsRunner)
         ["Redis queue", "1,000 of 1,000 jobs", "full"],
         ["workers", "2 of 2 workers", "calm"],
         ["stream", "3 of 10,000 entries", "calm"],
-        ["feed", "0 of 1 snapshots", "calm"],
+        ["feed", "0 of 1 snapshot", "calm"],
         ["new one", "1 of 0 x", "closed"],
     ]
 
@@ -127,3 +127,58 @@ def test_the_time_inside_lies_between_two_moments_of_the_same_samples(js: JsRunn
       .map((each) => (Number.isNaN(each) ? null : each))"""
     times = [(5, 12, 9), (5, 12, 0), (5.08, 5, 9), (900, 20, 9), (None, 3, 9)]
     assert js.run("little", body, times) == [7, None, 0, None, None]
+
+
+def test_where_nothing_waits_it_is_said_even_if_no_time_inside_is_known(js: JsRunner) -> None:
+    body = """return value.map(([l, product]) => buffer_words.littleText({ l, product: product ?? NaN, w_ms: NaN,
+      rate_per_s: 493, residual: product === null ? NaN : l - product }).split(/[ :]/)[0])"""
+    balances = [(0, None), (0.004, None), (0, 0.2), (0, 3), (0.3, None), (3, 3)]
+    found = js.run("buffer_words", body, balances)
+    assert found == ["Nothing", "Nothing", "Nothing", "Less", "Not", "L"]
+
+
+def test_one_is_counted_in_the_singular(js: JsRunner) -> None:
+    body = "return value.map(([n, unit]) => format.many(n, unit))"
+    counted = [
+        (1, "jobs"),
+        (1, "batches"),
+        (1, "entries"),
+        (0, "jobs"),
+        (1200, "batches"),
+        (1, ""),
+        (None, "jobs"),
+    ]
+    found = js.run("format", body.replace("(n, unit)", "(n ?? NaN, unit)"), counted)
+    assert found == ["1 job", "1 batch", "1 entry", "0 jobs", "1,200 batches", "1 ", "– jobs"]
+
+
+def test_what_waits_upstream_is_drawn_among_the_buffers_while_it_is_known(js: JsRunner) -> None:
+    """The chart's lines are the history's named columns: outbox and socket stand first, as on the way."""
+    body = """const pipeline = new pipeline_state.PipelineState(config.PIPELINES[0]);
+      const totals = { accepted: 5, processed: 5, duplicates: 0, rejected: 0 };
+      const figures = { p50: 1, p99: 2, n: 1 };
+      const receive = (at_us) => pipeline.receive({ run: "r1", at_us, totals, rate_per_s: 1, producers: [],
+        processes: [], backlog: { waiting: 0, capacity: 1 }, latency_ms: { accepted: figures, processed: figures },
+        buffers: [{ name: "Redis queue", waiting: 1, capacity: 4, unit: "jobs" }] }, at_us);
+      const newest = () => ["outbox", "socket", "Redis queue"].map((name) => {
+        const value = pipeline.series.values(`buffer ${name}`)[pipeline.series.place(0)];
+        return value === undefined || Number.isNaN(value) ? "-" : value;
+      });
+      receive(1e6);
+      const found = [newest()];
+      for (const told of [{ waiting: 30, capacity: 120, socket_bytes: 500_000 },
+        { waiting: 30, capacity: 20, socket_bytes: null }, { waiting: null, capacity: null, socket_bytes: 9e6 }]) {
+        pipeline.upstream = { told, at_us: 1e6 };
+        receive(2e6);
+        found.push(newest());
+      }
+      receive(7e6); // nobody has told for five seconds
+      return [...found, newest(), [...pipeline.series.named.keys()]]"""
+    assert js.run("pipeline_state config", body) == [
+        ["-", "-", 25],
+        [25, 50, 25],
+        [100, "-", 25],
+        ["-", 100, 25],
+        ["-", "-", 25],
+        ["buffer Redis queue", "buffer outbox", "buffer socket"],
+    ]

@@ -194,6 +194,20 @@ def test_the_cursor_goes_from_sample_to_sample_and_stays_inside(js: JsRunner) ->
     assert nowhere is None
 
 
+def test_a_ledger_whose_equations_hold_says_how_much_was_lost(js: JsRunner) -> None:
+    body = """return value.map(([holds, counts]) => ledger_words.verdictText({ ok: false, counts,
+      equations: [{ holds: true }, { holds }] }))"""
+    looks = [
+        (True, {"processed": 9, "lost_memory": 12_000, "lost_store": 13, "lost_outbox": 4}),
+        (True, {"lost_store": 1}),
+        (True, {"lost_outbox": 4}),
+        (False, {"lost_memory": 12_000}),
+    ]
+    hurt = "≠ the ledger does not hold"
+    said = ["≠ 12,013 acked samples lost", "≠ 1 acked sample lost", hurt, hurt]
+    assert js.run("ledger_words", body, looks) == said
+
+
 def test_the_ledger_speaks_in_words(js: JsRunner) -> None:
     told = battered(1)["pipelines"]["http_redis"]
     body = """const { pictureText, auditLines, sampleText, shownText, verdictText } = ledger_words;

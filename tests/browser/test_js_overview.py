@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.browser.js_runner import JsRunner
+from tests.browser.test_js_difference import FILLED
 from tests.browser.test_js_store import SNAPSHOTS
-
-FILLED = """
-  const PHASE = { totals: { accepted: 5, processed: 5, duplicates: 0, rejected: 0 } };
-  const at = (ms, n = 100) => ({ p50: ms / 2, p99: ms, n });
-  function filled(p99s, more = {}) {
-    const s = new store.Store();
-    for (const { meta } of s.pipelines) s.setConnection(meta.id, { state: "open" }, T);
-    for (let i = 0; i <= 80; i += 1) {
-      s.pipelines.forEach(({ meta }, k) => {
-        const p99 = p99s[k] * (1 + 0.02 * (i % 3));
-        s.receive(meta.id, snapshot(meta.id, T + i * 250000, [],
-          { latency_ms: { accepted: at(1), processed: at(p99) }, ...(more[meta.id] ?? {}) }), T + i * 250000);
-      });
-    }
-    return s;
-  }
-  const END = T + 20e6;
-"""
 
 
 def phases_of(js: JsRunner, events: list[tuple[int, str, str]], seconds: list[float]) -> list[str]:
@@ -110,61 +91,6 @@ def test_the_phase_tells_of_feeds_that_are_not_there(js: JsRunner) -> None:
         "One feed only",
         "Steady",
     ]
-
-
-def differences(js: JsRunner, p99s: list[float], body: str = "", **more: Any) -> dict[str, list[str]]:
-    """Each difference's pipeline, words and figures, by its id."""
-    script = """const s = filled(value.p99s, value.more);
-      for (const { meta } of s.pipelines) s.setCounts(meta.id, { processed: 100 });
-      %s
-      const found = difference.differences(s.pipelines, END, value.settings, value.why_not);
-      return Object.fromEntries(found.map(({ id, who, words, figures }) => [id, [who, words, figures]]))"""
-    value = {"p99s": p99s, "more": {}, "settings": {}, "why_not": ""} | more
-    found: dict[str, list[str]] = js.run("store difference", SNAPSHOTS + FILLED + script % body, value)
-    return found
-
-
-def test_a_difference_is_told_in_words_and_figures(js: JsRunner) -> None:
-    busy = {"http_redis": {"processes": [{"name": "p", "pid": 1, "cpu_percent": 28, "rss_bytes": 9}]}}
-    found = differences(js, [24.0, 2.5], more=busy)
-    assert found["p99"] == ["B", "processed p99 9.6× lower", "A 24.5 ms, B 2.55 ms"]
-    assert found["cpu"] == ["B", "CPU per sample 4.0× lower", "A 5.60 ms, B 1.40 ms"]
-    assert found["lost"] == ["", "no sample lost", "A 0, B 0"]
-    assert found["restart"] == ["A", "keeps data through a restart", "B’s memory is sent again"]
-
-
-@pytest.mark.parametrize("p99s", [[5.0, 5.0], [5.0, 5.1], [5.4, 5.0]])
-def test_a_difference_inside_the_noise_is_a_tie(js: JsRunner, p99s: list[float]) -> None:
-    found = differences(js, p99s)
-    assert found["p99"][:2] == ["", "processed p99: a tie"]
-
-
-def test_what_was_lost_is_counted_against_each_other(js: JsRunner) -> None:
-    lose = "s.setCounts('websocket', { processed: 90, lost_memory: 7, lost_outbox: 3, rejected: 4 });"
-    assert differences(js, [5, 5], lose)["lost"] == ["A", "lost nothing", "A 0, B 10"]
-    more = lose + "s.setCounts('http_redis', { lost_store: 2 });"
-    assert differences(js, [5, 5], more)["lost"] == ["A", "lost 8 fewer samples", "A 2, B 10"]
-    unknown = "s.pipelines[0].lost = NaN;"
-    assert differences(js, [5, 5], unknown)["lost"] == ["", "lost: not audited yet", "A –, B 0"]
-
-
-def test_the_settings_say_what_a_restart_does(js: JsRunner) -> None:
-    settings = {"fsync": "everysec", "replay": "off"}
-    found = differences(js, [5, 5], settings=settings)["restart"]
-    assert found == ["A", "keeps data through a restart, but for the last second", "B loses its memory"]
-
-
-def test_what_cannot_be_compared_is_not(js: JsRunner) -> None:
-    found = differences(js, [24.0, 2.5], why_not="B takes 40 % fewer samples than A")
-    assert found["p99"] == ["", "processed p99: not compared", "–"]
-    assert found["lost"][1] == "no sample lost"
-
-
-def test_too_few_figures_are_no_difference(js: JsRunner) -> None:
-    body = """const s = new store.Store();
-      s.receive("http_redis", snapshot("http_redis", T), T);
-      return difference.differences(s.pipelines, T, {}, "")[0].words"""
-    assert js.run("store difference", SNAPSHOTS + body) == "processed p99: too few figures yet"
 
 
 def test_latency_charts_share_an_axis_of_either_scale_and_others_have_their_own(js: JsRunner) -> None:

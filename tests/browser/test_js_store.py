@@ -114,3 +114,38 @@ def test_visible_latency_counts_each_sample_once_and_nothing_from_before_it_look
       v.shown([T, T + 20000], T + 70000);
       return [counts, older, restarted, away, v.figures(T + 70000).n, Math.round(v.figures(T + 70000).p99)]"""
     assert js.run("visible", SNAPSHOTS + body) == [[0, 0, 2, 0], 0, 1, 0, 2, 70]
+
+
+def test_a_crash_of_pipeline_b_is_a_refill_for_a_while(js: JsRunner) -> None:
+    body = """const s = new store.Store();
+      const tell = (kind, source, at) => s.addLabEvent({ at_us: T + at * 1e6, kind, source, text: "x" });
+      const said = (second) => loss_watch.isRefilling(s, T + second * 1e6);
+      const found = [said(0)];
+      tell("crashed", "worker-1", 0); tell("recovered", "websocket", 0); found.push(said(1));
+      tell("crashed", "websocket", 2); found.push(said(3), said(11.9), said(12.1));
+      s.setLab({ settings: { replay: "off" } }); found.push(said(3));
+      return found"""
+    assert js.run("store loss_watch", SNAPSHOTS + body) == [False, False, True, True, False, False]
+
+
+def test_producers_of_a_load_test_that_is_over_are_no_servers(js: JsRunner) -> None:
+    body = """const s = new store.Store();
+      const tests = (status) => [1, 2].map((i) => entry(sample(`load-http1-1-000${i}`, 9, T), 0, status));
+      const others = [entry(sample("web-01", 9, T), 0), entry(sample("load-balancer-1", 9, T), 0, "silent")];
+      const look = (at, on_a) => {
+        s.receive("http_redis", snapshot("http_redis", T + at, [...others, ...on_a]), T + at);
+        s.receive("websocket", snapshot("websocket", T + at, others), T + at);
+        s.fleet.update(s.pipelines);
+        return [s.fleet.names, s.fleet.left_out];
+      };
+      return [look(0, []), look(1, tests("healthy")), look(2, tests("silent")),
+        look(3, [tests("silent")[0], tests("degraded")[1]]), look(4, [])]"""
+    servers = ["load-balancer-1", "web-01"]
+    both = ["load-balancer-1", "load-http1-1-0001", "load-http1-1-0002", "web-01"]
+    assert js.run("store", SNAPSHOTS + body) == [
+        [servers, 0],
+        [both, 0],
+        [servers, 2],
+        [["load-balancer-1", "load-http1-1-0002", "web-01"], 1],
+        [servers, 0],
+    ]

@@ -180,3 +180,16 @@ def test_a_noisy_source_does_not_push_the_others_out(js: JsRunner) -> None:
         *(["B feed", "unreadable", f"message {i}", 1] for i in range(4)),
         ["B feed", "unreadable", "message 999", 996],
     ]
+
+
+def test_the_page_writes_curved_apostrophes(js: JsRunner) -> None:
+    texts = [
+        "pipeline B's ring",
+        "the producers' log",
+        "can't, and won't",
+        "plain",
+        "got 'x' and 'y'",
+        "expected 'words' here",
+    ]
+    found = js.run("apostrophe", "return value.map(apostrophe.curved)", texts)
+    assert found == ["pipeline B’s ring", "the producers’ log", "can’t, and won’t", *texts[3:]]

@@ -111,7 +111,7 @@ def test_a_history_survives_a_reload_and_anything_else_is_let_be(js: JsRunner) -
 
 
 COMPARED = """const pipeline = (letter) => ({ meta: { id: letter, letter }, snapshot: null, liveness: () => "live" });
-  const store = { pipelines: [pipeline("A"), pipeline("B")], processes: [] };
+  const store = { pipelines: [pipeline("A"), pipeline("B")], processes: [], waiting: {} };
   const look = new comparable.Comparable();
   const go = (seconds, a, b, run = "r") => {
     let said = "";
@@ -142,11 +142,33 @@ def test_two_pipelines_are_not_comparable_where_their_loads_differ_or_a_generato
         "",  # too short a look
         "",
         "",  # 4 %
-        "A takes 10 % fewer samples than B",
+        "A is offered 10 % fewer samples than B",
         "",  # ten samples apart in ten seconds: chance
         "the generator (fleet) needs all of a core: it cannot keep its times",
         "B: old figures",
     ]
+
+
+def test_what_waits_in_outboxes_is_offered_too(js: JsRunner) -> None:
+    body = f"""{COMPARED}
+      const step = (s, a, b) => {{
+        [a, b].forEach((accepted, i) => {{
+          store.pipelines[i].snapshot = {{ run: "r", at_us: 1e9 + s * 1e6, totals: {{ accepted, duplicates: 0 }} }};
+        }});
+        return look.why_not(store, 0);
+      }};
+      const said = new Set();
+      // For 20 s A takes nothing and its outboxes fill; they are looked at every other second. Then they empty.
+      for (let s = 0; s <= 60; s += 1) {{
+        const a = s < 20 ? 0 : Math.min(100 * s, 500 * (s - 20));
+        if (s % 2 === 0) store.waiting = {{ A: 100 * s - a, B: 0 }};
+        said.add(step(s, a, 100 * s));
+      }}
+      // B alone is offered less: its outboxes are as empty as before.
+      let last = "";
+      for (let s = 61; s <= 90; s += 1) last = step(s, 100 * s, 6000 + 80 * (s - 60));
+      return [[...said], last]"""
+    assert js.run("comparable", body) == [[""], "B is offered 20 % fewer samples than A"]
 
 
 def test_a_prediction_is_judged_by_what_it_said(js: JsRunner) -> None:

@@ -190,8 +190,9 @@ def test_charts_draw_both_pipelines_in_their_colours(fake_lab: FakeLab, open_pag
     }"""
     with fake_lab.play(hz=10):
         for chart in ("accepted", "processed", "cpu", "memory"):
-            handle = page.locator(f"[data-chart={chart}] canvas").element_handle()
-            page.wait_for_function(colours, arg=handle)
+            canvas = page.locator(f"[data-chart={chart}] canvas")
+            canvas.scroll_into_view_if_needed()  # others are not drawn
+            page.wait_for_function(colours, arg=canvas.element_handle())
 
 
 def test_many_messages_share_one_frame(fake_lab: FakeLab, open_page: OpenPage) -> None:

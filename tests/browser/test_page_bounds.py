@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.fake_lab import FakeLab
+from tests.browser.fake_audit import battered
+from tests.browser.fake_journeys import buffers, upstream
+from tests.browser.fake_lab import FakeLab, now_us
 from tests.browser.fake_snapshots import producer_names
 from tests.browser.test_page import B, wait_live
 
@@ -33,6 +35,20 @@ def test_nothing_is_asked_of_another_host(fake_lab: FakeLab, open_page: OpenPage
     assert len([url for url in asked if url.startswith("ws://")]) == 2
 
 
+INTO_VIEW = "(part) => document.querySelector(part).scrollIntoView()"
+PARTS = (
+    "#top",
+    "#latency-charts",
+    "#load-charts",
+    "#journey",
+    "#buffers",
+    "#ledger",
+    "#faults",
+    "#server-grid",
+)
+A_PROCESS = {"name": "fleet", "pid": 2, "cpu_percent": 8.1, "rss_bytes": 5, "state": "ready", "restarts": 0}
+
+
 def used_heap(page: Page) -> int:
     """Bytes of the page's heap after a collection; the least of a few looks, as the browser's own tools add to it."""
     session = page.context.new_cdp_session(page)
@@ -46,9 +62,17 @@ def used_heap(page: Page) -> int:
 
 
 def test_memory_stays_flat_over_ten_simulated_minutes(fake_lab: FakeLab, open_page: OpenPage) -> None:
-    """2,400 snapshots of each pipeline after the histories are full, at last with ever new names of servers."""
-    for maker in fake_lab.makers.values():
+    """2,400 snapshots of each pipeline after the histories are full, at last with ever new names of servers.
+
+    Every part of the page is in view now and then, as what is not is not drawn; the ledger's picture, traced samples,
+    buffers, faults and processes are there too.
+    """
+    fake_lab.traced, fake_lab.audit = True, battered()
+    fake_lab.buffers = lambda: upstream(now_us())
+    fake_lab.processes = [A_PROCESS]
+    for name, maker in fake_lab.makers.items():
         maker.names = maker.names[:10]
+        maker.buffers = buffers(name)
     page = open_page(fake_lab.url)
     for feed in fake_lab.feeds.values():
         feed.wait_connected()
@@ -60,6 +84,9 @@ def test_memory_stays_flat_over_ten_simulated_minutes(fake_lab: FakeLab, open_pa
                     maker.names = [f"s{tick}-{i}" for i in range(10)]
                 maker.totals = {"processed": tick}
             fake_lab.tick()
+            if tick % 50 == 0:
+                page.evaluate(INTO_VIEW, PARTS[tick // 50 % len(PARTS)])
+        page.evaluate(INTO_VIEW, PARTS[0])
         expect(page.locator(f"{B} [data-field=counters] .figure").first).to_have_text(
             f"{ticks[-1]:,} samples"
         )

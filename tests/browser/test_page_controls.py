@@ -72,7 +72,7 @@ def test_a_knob_follows_the_lab_until_the_viewer_turns_it(fake_lab: FakeLab, ope
     form.get_by_role("button", name="Back to what is set").click()
     expect(batch).to_have_value("50")
     fake_lab.controls.why_not = {"workers": "in containers workers are compose's"}
-    expect(form).to_contain_text("Not here: in containers workers are compose's.")
+    expect(form).to_contain_text("Not here: in containers workers are compose’s.")
     expect(form.get_by_role("textbox", name="Workers")).to_be_disabled()
 
 

@@ -66,11 +66,11 @@ def test_what_was_typed_wrong_is_said_and_nothing_is_sent(fake_lab: FakeLab, ope
     expect(page.get_by_label("How much")).to_be_focused()
     page.get_by_label("How much").fill("0.5")
     expect(problem).to_have_text("")
-    page.get_by_label("How long").fill("a while")
+    page.get_by_label("How long", exact=True).fill("a while")
     page.get_by_role("button", name="Break it").click()
     expect(problem).to_have_text("For: expected seconds, or nothing: until it is undone.")
     assert engine_of(fake_lab).orders == []
-    page.get_by_label("How long").fill("99999")  # the engine knows its own bounds
+    page.get_by_label("How long", exact=True).fill("99999")  # the engine knows its own bounds
     page.get_by_role("button", name="Break it").click()
     expect(problem).to_contain_text("for_s: expected seconds up to 3600")
 
@@ -159,6 +159,7 @@ def test_faults_and_what_follows_are_marked_on_every_chart(fake_lab: FakeLab, op
         fake_lab.add_event("crashed", "worker-1", "killed by signal 9")
         fake_lab.add_event("recovered", "redis", "well again 0.4 s after pause on redis: for 10 s")
         for i in range(7):
+            canvases.nth(i).scroll_into_view_if_needed()  # others are not drawn
             page.wait_for_function(f"canvas => ({marked})(canvas) > 60", arg=canvases.nth(i).element_handle())
         label = re.compile(
             r"marked: recovered redis \d s ago, crashed worker-1 \d s ago, pause redis \d s ago$"

@@ -39,6 +39,48 @@ def test_malformed_messages_are_named_and_break_nothing(fake_lab: FakeLab, open_
     assert feed.connections == 1
 
 
+def broken(snapshot: bytes, **changes: object) -> str:
+    """A snapshot with other values under some keys; None: without the key."""
+    message = json.loads(snapshot) | changes
+    return json.dumps({key: value for key, value in message.items() if value is not None})
+
+
+def test_every_kind_of_nonsense_is_named_and_the_next_snapshot_is_shown(
+    fake_lab: FakeLab, open_page: OpenPage
+) -> None:
+    """Wrong types, missing keys, numbers beyond all bounds, another version, another pipeline's; and a time to come."""
+    page = open_page(fake_lab.url)
+    feed, maker = fake_lab.feeds["websocket"], fake_lab.makers["websocket"]
+    with fake_lab.play():
+        wait_live(page)
+        good = maker.encode(now_us())
+        nonsense = {
+            broken(good, schema=2): "$.schema: expected 1, got 2",
+            broken(good, totals=None): "$.totals: expected an object, got nothing",
+            broken(good, producers={"web-01": 1}): "$.producers: expected an array",
+            broken(
+                good, rate_per_s=1e300
+            ): "$.rate_per_s: expected a number >= 0, got 1e+300, which is too large",
+            broken(good, at_us=-1): "$.at_us: expected a number >= 0, got -1",
+            broken(good, alerts=[7]): "$.alerts",
+            broken(good, pipeline="http_redis"): "http_redis on the feed of websocket",
+            "[]": "expected",
+            '"snapshot"': "expected",
+            "null": "expected",
+        }
+        events = page.locator("#events")
+        for message, complaint in nonsense.items():
+            feed.send(message)
+            expect(events.locator("li[data-kind=unreadable]").first).to_contain_text(complaint)
+            wait_live(page)
+        feed.send(broken(good, at_us=now_us() + 10**15, producers=[]))  # readable, and from the year 2058
+        maker.totals = {"processed": 987_654}
+        expect(page.locator(B)).to_contain_text("987,654")
+        wait_live(page)
+        expect(page.locator(".server[data-status=healthy]")).to_have_count(50)
+    assert feed.connections == 1
+
+
 def test_a_lost_feed_is_marked_and_found_again(fake_lab: FakeLab, open_page: OpenPage) -> None:
     page = open_page(fake_lab.url)
     with fake_lab.play():

@@ -63,6 +63,7 @@ def bar_ends(page: Page, letter: str) -> list[tuple[float, float]]:
 
 def test_one_sample_is_drawn_both_ways_and_its_steps_add_up(traced_lab: FakeLab, open_page: OpenPage) -> None:
     page = open_page(traced_lab.url)
+    page.get_by_role("button", name="Until the screen").click()
     with traced_lab.play():
         to_journey(page)
     takes = {letter: cells(page, letter, "tbody td:last-child") for letter in "AB"}
@@ -85,6 +86,8 @@ def test_the_axis_can_end_where_both_have_processed_it(traced_lab: FakeLab, open
     page = open_page(traced_lab.url)
     with traced_lab.play():
         to_journey(page)
+        page.get_by_role("button", name="Until the screen").click()
+        expect(page.locator(".fall[data-pipeline=A] tbody .stage-at[hidden]")).to_have_count(0)
         assert len(bar_ends(page, "A")) == 10
         page.get_by_role("button", name="Until processed").click()
         ticks = page.locator(".fall[data-pipeline=A] .ticks span")

@@ -201,7 +201,7 @@ def test_unlike_loads_are_not_comparable(fake_lab: FakeLab, open_page: OpenPage)
         page.evaluate("() => new Promise(requestAnimationFrame)")  # a look is taken with each frame
         if badge.inner_text():
             break
-    expect(badge).to_have_text("Not comparable: A takes 20 % fewer samples than B")
+    expect(badge).to_have_text("Not comparable: A is offered 20 % fewer samples than B")
     fake_lab.feeds["http_redis"].stop()
     expect(badge).to_have_text("Not comparable: A: old figures")
 

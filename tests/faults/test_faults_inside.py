@@ -56,7 +56,8 @@ async def engine_of(lab: Pipelines, worker: str = "worker-2") -> AsyncIterator[F
         {"LAB_PORT_BASE": str(lab.base), "LAB_FAULTS": "inside", "LAB_SERVERS": "4", "LAB_RATE": "5"}
         | ({"LAB_TOKEN": lab.token} if lab.token else {})
     )
-    async with asyncio.timeout(WITHIN_S), running_inside(env, lab.folder / "events") as engine:
+    async with asyncio.timeout(WITHIN_S), running_inside(env, lab.folder / "events") as inside:
+        engine = inside.engine
         while worker not in (await targets(engine))["kill"]:
             await asyncio.sleep(0.02)
         yield engine

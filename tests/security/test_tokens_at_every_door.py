@@ -10,11 +10,21 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from lab_runtime.tokens import EXPIRED, NEEDED, sign
+from lab_runtime.tokens import EXPIRED, JOIN_KIND, JOINS_ONLY, NEEDED, sign
 from tests.support.guarded_lab import DOORS, INTRUDER, TOKEN, WEBSOCKETS, Door, GuardedLab
 
 by_name = pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
 HARMLESS = [door for door in DOORS if door.name not in ("drain", "ingest-http1", "ingest-http2", "ingest-b")]
+
+FOR_PHONES = {
+    "ingest-http1": 403,  # let in, but the sample is of no phone
+    "ingest-http2": 403,
+    "ingest-b": 101,  # likewise: the frame is rejected
+    "phones": 200,
+    "join": 422,
+    "report": 422,
+    "leave": 422,
+}
 
 
 @by_name
@@ -51,6 +61,16 @@ def test_a_guests_token_opens_every_door(guarded_lab: GuardedLab, door: Door) ->
     assert status in (101, 200, 422, 400), "let in, and told what is wrong with an empty request"
     if door.method == "WS":
         assert guarded_lab.knock(door, guarded_lab.guest(3600), in_query=True)[0] == 101
+
+
+@by_name
+def test_a_token_for_joining_opens_what_a_phone_needs(guarded_lab: GuardedLab, door: Door) -> None:
+    token = sign(TOKEN, int(time.time()) + 3600, JOIN_KIND)
+    status, answer = guarded_lab.knock(door, token)
+    if door.name in FOR_PHONES:
+        assert status == FOR_PHONES[door.name], answer
+    else:
+        assert (status, answer) == (401, {"error": "unauthorized", "detail": JOINS_ONLY})
 
 
 def test_no_sample_of_the_intruder_is_in(guarded_lab: GuardedLab) -> None:

@@ -80,6 +80,11 @@ DOORS: Final = (
     Door("load", "dashboard", "/api/load", "POST", body=b"{}"),
     Door("marker", "dashboard", "/api/events", "POST", body=b"{}"),
     Door("buffers", "dashboard", "/api/buffers"),
+    Door("phones", "dashboard", "/api/join"),
+    Door("join", "dashboard", "/api/join", "POST", body=b"{}"),
+    Door("report", "dashboard", "/api/join/report", "POST", body=b"{}"),
+    Door("leave", "dashboard", "/api/join/leave", "POST", body=b"{}"),
+    Door("join-switch", "dashboard", "/api/join/switch", "POST", body=b"{}"),
 )
 WEBSOCKETS: Final = tuple(door for door in DOORS if door.method == "WS")
 CHANGING: Final = tuple(door for door in DOORS if door.method == "POST")

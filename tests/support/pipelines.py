@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import urllib.error
@@ -26,15 +25,11 @@ from pipeline_http_redis.store import keys
 from pipeline_http_redis.store.counters import unfinished_jobs
 from tests.support.child import Child, clean_environ
 from tests.support.folders import short_folder
+from tests.support.ports import first_port
 from tests.support.waiting import until
 
 FIRST_PORT: Final = 26_000
 TOKEN: Final = "a-token-of-the-tests"
-
-
-def first_port() -> int:
-    """Where the search for free ports begins; apart for test runs that go on at the same time."""
-    return FIRST_PORT + os.getpid() % 400 * 10
 
 
 def redis_server() -> str:
@@ -62,7 +57,7 @@ class Pipelines:
 
     def __init__(self, folder: Path, store: str | None = None, **settings: str) -> None:
         self.folder = folder
-        self.base = free_block("127.0.0.1", first_port())
+        self.base = free_block("127.0.0.1", first_port(FIRST_PORT))
         self.ingest_port, self.fanout_port, self.websocket_port = self.base + 1, self.base + 2, self.base + 3
         socket, private = valkey.socket_path(folder)
         assert not private, f"too long for a socket: {folder}"

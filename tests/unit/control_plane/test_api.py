@@ -10,6 +10,8 @@ import httpx2
 import pytest
 
 from control_plane.api import ControlApi
+from control_plane.controls.doors import PipelineDoor
+from control_plane.controls.refusals import NotDone
 from control_plane.events import EventLog
 from control_plane.settings import OWN_VARIABLES
 from control_plane.state import LabRecord, ProcessRecord, record_of, write_record
@@ -32,6 +34,14 @@ class Api:
 
     async def get(self, path: str, **headers: str) -> httpx2.Response:
         return await self.client.get(path, headers=headers)
+
+
+@pytest.fixture(autouse=True)
+def no_pipeline_b(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(_: PipelineDoor, change: dict[str, Any]) -> dict[str, Any]:
+        raise NotDone("pipeline B does not answer")
+
+    monkeypatch.setattr(PipelineDoor, "ask", ask)
 
 
 @pytest.fixture
@@ -60,7 +70,8 @@ async def test_the_lab_is_described(api: Api) -> None:
         "replay": "on",
         "backlog_capacity": 1000,
     }
-    assert lab["feed_hz"] == 4
+    assert lab["started_with"] == lab["settings"]
+    assert (lab["feed_hz"], lab["fleet_port"]) == (4, 9004)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from control_plane import audit_route
 from control_plane.audit_route import AuditRoute
+from control_plane.join.account import Report, Told, as_fleet
 from lab_runtime.env import Env
 
 OWN = {"producers": {"web-01": {"1": [[0, 4]]}}}
@@ -28,7 +29,9 @@ class Lab:
         self.away: set[int] = set()
         self.processed = [[0, 4]]
         client = httpx2.AsyncClient(transport=httpx2.MockTransport(self._answer))
-        self.route = AuditRoute(Env({"LAB_PORT_BASE": "9000"}), folder, lambda: client)
+        self.guests = as_fleet([Report("phone-anna", 1, 3, Told(acked=[(0, 1)]))])
+        env = Env({"LAB_PORT_BASE": "9000"})
+        self.route = AuditRoute(env, folder, lambda: client, lambda: self.guests)
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         self.asked[f"{request.url.port}{request.url.path}"] += 1
@@ -120,3 +123,16 @@ async def test_where_nothing_is_known_yet_the_fault_is_told(lab: Lab, port: int)
     assert status == 502
     assert told["error"] == "audit_failed"
     assert "503" in told["detail"]
+
+
+async def test_phones_stand_beside_the_account(lab: Lab) -> None:
+    """One that lost what was acked reddens no equation of the fleet's, and is told of."""
+    _, found = await lab.audit()
+    assert found["pipelines"]["http_redis"]["ok"]
+    assert "phone-anna" not in found["pipelines"]["http_redis"]["producers"]
+    guests = found["guests"]["http_redis"]
+    assert {fate: n for fate, n in guests["counts"].items() if n} == {"lost_store": 2, "waiting_outbox": 1}
+    assert guests["untold"] == 0
+    assert {fate: n for fate, n in found["guests"]["websocket"]["counts"].items() if n} == {
+        "waiting_outbox": 3
+    }

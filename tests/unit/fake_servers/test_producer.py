@@ -260,3 +260,25 @@ def test_invalid_samples_are_logged_and_have_an_epoch_in_each_life(tmp_path: Pat
     assert json.loads(file.read_bytes().splitlines()[-1])["epoch"] == 1_002
     assert [life.epoch for life in link.lives()] == [1_000, 17, 1_002, 1_001]
     assert producer.lives == 2
+
+
+def test_a_new_schedule_before_the_first_reading_begins_the_servers_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, source = Clock({}, 0), Times()
+    producer = Producer("web-01", "web", source, History("web-01", 17, 1000), {})
+
+    async def schedules() -> None:
+        monkeypatch.setattr("fake_servers.producer.time.monotonic", clock.monotonic)
+        monkeypatch.setattr("fake_servers.producer.asyncio.sleep", clock.sleep)
+        monkeypatch.setattr("fake_servers.producer.now_us", clock.now_us)
+        try:
+            for begin_s, sleeps in ((103.0, 0), (100.5, 3)):
+                clock._left, clock._slept = sleeps, 0
+                with pytest.raises(EndOfTest):
+                    await producer.run(begin_s, 1.0)
+        finally:
+            monkeypatch.undo()
+
+    asyncio.run(schedules())
+    assert source.read_at_s[:2] == [0.0, 1.0], "no time before its start"

@@ -295,9 +295,15 @@ def with_sweeps(work: Callable[[IngestEndpoint], Awaitable[Any]]) -> float:
 
 
 def test_a_body_that_does_not_end_is_cut() -> None:
-    client = Client([BODY[:20]], complete=False)
-    took_s = with_sweeps(lambda endpoint: endpoint({"headers": [HOST, *JSON]}, client.receive, client.send))
+    client, counts = Client([BODY[:20]], complete=False), []
+
+    async def work(endpoint: IngestEndpoint) -> None:
+        await endpoint({"headers": [HOST, *JSON]}, client.receive, client.send)
+        counts.extend([endpoint._counts.rejected, endpoint._counts.refused])
+
+    took_s = with_sweeps(work)
     assert (client.reply.status, client.reply.json()["error"]) == (408, "timeout")
+    assert counts == [0, 1], "nobody knows what it holds: it may come again"
     assert BODY_TIMEOUT_S <= took_s <= BODY_TIMEOUT_S + 0.5
 
 

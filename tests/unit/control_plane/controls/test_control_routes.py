@@ -1,4 +1,7 @@
-"""The controls over HTTP, in process: the fleet is a function, keeper and fault engine note what they are told."""
+"""The controls over HTTP, in process: the fleet is a function, keeper and fault engine note what they are told.
+
+Long because: every route is tried on one and the same stand-in lab.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ class Stand:
         transport = httpx2.ASGITransport(app=self.api.app(), raise_app_exceptions=False)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:9000")
         self.told: list[Any] = []
+        self.remembered: dict[str, Any] = {}
         self.fleet_says: tuple[int, Any] | None = None
         self.knobs_of_fleet: dict[str, Any] = dict(KNOBS_OF_FLEET)
         self.knobs_of_b: dict[str, Any] = {"ring_capacity": 512, "compression": "off"}
@@ -71,7 +75,8 @@ class Stand:
         if request.url.path == "/api/fleet":
             if request.method == "POST":
                 self.knobs_of_fleet |= json.loads(request.content)
-            return httpx2.Response(200, json=self.knobs_of_fleet | {"ranges": {}, "rate": 1})
+            ranges = {"batch": {"low": 1, "high": 64}}
+            return httpx2.Response(200, json=self.knobs_of_fleet | {"ranges": ranges, "rate": 1})
         return httpx2.Response(200, json={"affected": 1} if request.method == "POST" else {"name": "web-01"})
 
     async def kept(self) -> Kept:
@@ -82,6 +87,10 @@ class Stand:
             raise NotDone(f"{knob} does not move")
         self.told.append((knob, value))
         self.own[knob] = value
+        return await self.kept()
+
+    async def remember(self, values: dict[str, Any]) -> Kept:
+        self.remembered |= values
         return await self.kept()
 
     async def tell(self, kind: str, process: str, text: str) -> dict[str, Any]:
@@ -160,6 +169,30 @@ async def test_knobs_are_turned_where_they_are_and_told_in_one_sentence(stand: S
     ]
 
 
+async def test_who_holds_no_state_has_it_remembered(stand: Stand) -> None:
+    await stand.post("/api/knobs", {"workers": 3, "batch": 2, "compression": "on"})
+    assert stand.remembered == {"batch": 2, "compression": "on"}, "the keeper keeps the workers itself"
+    stand.fails_at = "pipeline_b"
+    await stand.post("/api/knobs", {"ring_capacity": 9, "batch": 5})
+    assert stand.remembered == {"batch": 2, "compression": "on"}, "only what was turned"
+
+
+async def test_the_bounds_of_whoever_does_it_are_kept_before_anything_is_turned(stand: Stand) -> None:
+    status, answer = await stand.post("/api/knobs", {"workers": 4, "batch": 65})
+    assert (status, answer["detail"]) == (422, "$.batch: expected a whole number from 1 to 64")
+    assert stand.told == []
+
+
+async def test_the_lab_is_described_as_it_is_now(stand: Stand) -> None:
+    await stand.post("/api/knobs", {"servers": 7, "rate_factor": 10, "workers": 3, "fsync": "no"})
+    lab = (await stand.get("/api/lab"))[1]
+    settings = lab["settings"]
+    assert (settings["servers"], settings["rate"], settings["workers"], settings["fsync"]) == (7, 10, 3, "no")
+    assert (lab["started_with"]["servers"], lab["started_with"]["rate"]) == (50, 1)
+    stand.fleet_says, stand.away = (500, {}), True
+    assert (await stand.get("/api/lab"))[1]["settings"] == settings, "what was known last"
+
+
 async def test_what_cannot_be_turned_here_turns_nothing(stand: Stand) -> None:
     stand.why_not = {"workers": "", "fsync": "the store is your own"}
     assert await stand.post("/api/knobs", {"workers": 3, "fsync": "no"}) == (
@@ -234,8 +267,8 @@ async def test_processes_are_killed_paused_and_resumed_by_the_fault_engine(stand
     assert (await stand.post("/api/processes/redis/pause", {"for_s": 3}))[0] == 201
     assert (await stand.post("/api/processes/redis/resume"))[1]["state"] == "over"
     assert stand.told[1:] == [
-        ("pause", "redis", None, "page"),
-        ("pause", "redis", 3.0, "page"),
+        ("pause", "redis", None, "script"),
+        ("pause", "redis", 3.0, "script"),
         ("undo", 3),
     ]
     assert stand.told[0][:2] == ("kill", "worker-1")

@@ -23,6 +23,7 @@ class Fleet:
     def __init__(self) -> None:
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.away = False
+        self.servers = 0
         self.watchers: list[Callable[[Any], None]] = []
 
     async def call(self, method: str, part: str, path: str, body: object = None) -> dict[str, Any]:
@@ -41,7 +42,7 @@ class Fleet:
 def play(folder: Path, fleet: Fleet, act: Callable[[FleetFaults], Awaitable[None]], servers: int = 3) -> None:
     async def main() -> None:
         async with Background(EventLog(folder, lambda: 0, lambda _: None)) as background:
-            await act(FleetFaults(fleet, servers, fleet, background))  # type: ignore[arg-type]
+            await act(FleetFaults(fleet, lambda: fleet.servers or servers, fleet, background))  # type: ignore[arg-type]
 
     run_virtually(main())
 
@@ -59,9 +60,20 @@ def test_targets_are_bounded(tmp_path: Path) -> None:
     play(tmp_path, Fleet(), act, servers=5_000)
 
     async def none(faults: FleetFaults) -> None:
-        assert "without servers" in faults.why_not("duplicate")
+        assert "no servers now" in faults.why_not("duplicate")
 
     play(tmp_path, Fleet(), none, servers=0)
+
+
+def test_targets_are_the_servers_of_now(tmp_path: Path) -> None:
+    fleet = Fleet()
+
+    async def act(faults: FleetFaults) -> None:
+        assert faults.targets("duplicate") == ["*", "web-01", "db-01"]
+        fleet.servers = 4
+        assert len(faults.targets("duplicate")) == 5
+
+    play(tmp_path, fleet, act, servers=2)
 
 
 def test_a_fault_is_told_and_taken_back(tmp_path: Path) -> None:

@@ -78,9 +78,19 @@ async def test_a_fault_is_begun(api: Api) -> None:
     assert (answer.status_code, answer.json()) == (201, {"id": 1})
     await api.post("/api/faults", b'{"kind": "delay", "target": "store", "grade": 50}')
     assert api.engine.asked == [
-        ("pause", "redis", None, 3, True, "page"),
-        ("delay", "store", 50, msgspec.UNSET, False, "page"),
+        ("pause", "redis", None, 3, True, "script"),
+        ("delay", "store", 50, msgspec.UNSET, False, "script"),
     ]
+
+
+async def test_who_asks_is_told_to_the_engine(api: Api) -> None:
+    for headers in ({"origin": "http://lab"}, {"origin": "http://lab", "lab-by": "class-7b"}):
+        body = b'{"kind": "kill", "target": "redis"}'
+        assert (await api.client.post("/api/faults", content=body, headers=headers)).status_code == 201
+    assert [asked[-1] for asked in api.engine.asked] == ["page", "class-7b"]
+    refused = await api.client.post("/api/faults", content=body, headers={"lab-by": "<b>"})
+    assert (refused.status_code, refused.json()["error"]) == (422, "schema")
+    assert len(api.engine.asked) == 2
 
 
 async def test_undo_reveal_and_list(api: Api) -> None:
