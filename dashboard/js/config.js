@@ -107,7 +107,7 @@ export const POLL_MS = {
   lab: 5000, events: 1000, processes: 2000, faults: 1000, audit: 1000, buffers: 1000, outboxes: 2000, counts: 5000,
   knobs: 2000, load: 1000, timeout: 4000,
 };
-/** After a process crashed or recovered, losses are asked for more often, for so long: what is sent again is lost no more. */
+/** After a crash or a recovery losses are asked for more often, for so long: what is sent again is lost no more. */
 export const REFILL = { for_s: 10, poll_ms: 1000 };
 /** How long a load test may take to end: it waits for what is acked, and saves itself. */
 export const LOAD_STOP_TIMEOUT_MS = 55_000;

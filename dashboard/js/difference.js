@@ -3,8 +3,9 @@
  * How the two pipelines differ now, in words and figures. Pure.
  *
  * A figure is the median of the last `SPAN_S`, or since the last order, as what was before it is of another lab. A
- * difference below `LEAST_RATIO`, or one where the spans from the 10th to the 90th percentile overlap, is a tie, unless a
- * pipeline falls behind (`behind.js`): its figures are still on their way up. Not here: whether they may be compared at all (`comparable.js`).
+ * difference below `LEAST_RATIO`, or one where the spans from the 10th to the 90th percentile overlap, is a tie, unless
+ * a pipeline falls behind (`behind.js`): its figures are still on their way up. Not here: whether they may be compared
+ * at all (`comparable.js`).
  */
 
 import { median, valuesBetween } from "./baseline.js";

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Brings both histories, the crosshair and the baseline over a reload of this tab. They belong to a run: what is left of another one
- * is thrown away with the first snapshot (`pipeline_state.js`).
+ * Brings both histories, the crosshair and the baseline over a reload of this tab. They belong to a run: what is left of
+ * another one is thrown away with the first snapshot (`pipeline_state.js`).
  */
 
 import { forThisTab } from "./memory.js";

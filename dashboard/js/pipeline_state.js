@@ -44,7 +44,7 @@ export class PipelineState {
     this.lost = this.made = NaN;
     /** Whether what it had lost with its memory is being sent again. */
     this.refilling = false;
-    /** What waits before it, as the lab told last. @type {{told: import("./buffers_wire.js").Upstream, at_us: number} | null} */
+    /** What waits before it, by the lab. @type {{told: import("./buffers_wire.js").Upstream, at_us: number} | null} */
     this.upstream = null;
   }
 

@@ -245,6 +245,10 @@ def test_waterfall_and_buffers_fit_every_layout(
     if width == LAYOUTS[0][0]:  # colours are the same in every layout
         page.emulate_media(color_scheme="dark")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        # Buttons fade into the other theme.
+        page.evaluate(
+            "Promise.allSettled(document.getAnimations().map(({ finished }) => finished)).then(() => 0)"
+        )
         assert violations_in(page, "#journey", "#buffers") == []
 
 
@@ -263,7 +267,10 @@ def test_nothing_moves_while_samples_come_and_buffers_fill(traced_lab: FakeLab, 
           window.moved = [];
           new PerformanceObserver((list) => {
             for (const { node } of list.getEntries().flatMap(({ sources }) => [...sources])) {
-              const element = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+              const text = node?.nodeType === Node.TEXT_NODE;
+              const element = text ? node.parentElement : node;
+              // A figure with one digit more begins further left in its cell, which stays.
+              if (text && element.matches("[data-field=time], [data-field=whole]")) continue;
               if (element?.closest("#journey, #buffers")) window.moved.push(element.outerHTML.slice(0, 99));
             }
           }).observe({ type: "layout-shift" });
