@@ -111,7 +111,7 @@ export const LOAD_CHARTS = [
     id: "buffers",
     title: "Buffers",
     unit: "% of their bounds",
-    definition: "How full each is (socket: of 1 MB). A full one makes the one before it wait; the ring overwrites its oldest.",
+    definition: "How full each is, mean of 2 s (socket: of 1 MB). A full one makes the one before it wait; the ring overwrites.",
     lines: [],
     named: NAMED.buffers,
     scale: "linear",

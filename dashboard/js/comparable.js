@@ -44,6 +44,8 @@ export class Comparable {
     const rates = store.pipelines.map((pipeline) => this.#rate(pipeline, store.waiting));
     const old = store.pipelines.filter((pipeline) => ["lost", "stale"].includes(pipeline.liveness(now_us)));
     if (old.length > 0) return `${old.map(({ meta }) => meta.letter).join(" and ")}: old figures`;
+    const filled = store.pipelines.find(({ refilling }) => refilling);
+    if (filled) return `${filled.meta.letter} is sent again what it had lost`;
     const busy = store.processes.find(
       ({ name, cpu_percent }) => GENERATORS.some((each) => name.startsWith(each)) && cpu_percent > GENERATOR_BUSY_PERCENT,
     );

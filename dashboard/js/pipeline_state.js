@@ -6,7 +6,7 @@
 
 import { GAP_S, HISTORY_ROWS, STALE_AFTER_MS } from "./config.js";
 import { lostOf } from "./fates.js";
-import { namedRow } from "./named_row.js";
+import { NamedRows } from "./named_row.js";
 import { Series } from "./series.js";
 import { VisibleLatency } from "./visible.js";
 
@@ -39,6 +39,7 @@ export class PipelineState {
     /** Smallest time from a snapshot's own clock to its arrival; holds the gap between the two clocks. */
     this.clock_gap_us = Infinity;
     this.series = new Series(HISTORY_ROWS);
+    this.named = new NamedRows();
     this.visible = new VisibleLatency();
     /** Samples lost and samples made, by the newest audit; NaN before the first. */
     this.lost = this.made = NaN;
@@ -80,7 +81,7 @@ export class PipelineState {
     if (this.received_us > 0 && now_us - this.received_us > GAP_S * 1e6) this.series.push(this.received_us + 1, {});
     this.received_us = now_us;
     const told = this.upstream && now_us - this.upstream.at_us < UPSTREAM_US ? this.upstream.told : null;
-    this.series.push(now_us, this.#row(snapshot, now_us), namedRow(snapshot, told));
+    this.series.push(now_us, this.#row(snapshot, now_us), this.named.next(snapshot, told, now_us));
     return remarks;
   }
 

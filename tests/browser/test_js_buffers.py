@@ -164,15 +164,17 @@ def test_what_waits_upstream_is_drawn_among_the_buffers_while_it_is_known(js: Js
         const value = pipeline.series.values(`buffer ${name}`)[pipeline.series.place(0)];
         return value === undefined || Number.isNaN(value) ? "-" : value;
       });
-      receive(1e6);
+      let now_us = 1e6;
+      receive(now_us);
       const found = [newest()];
       for (const told of [{ waiting: 30, capacity: 120, socket_bytes: 500_000 },
         { waiting: 30, capacity: 20, socket_bytes: null }, { waiting: null, capacity: null, socket_bytes: 9e6 }]) {
-        pipeline.upstream = { told, at_us: 1e6 };
-        receive(2e6);
+        now_us += 100e6; // long enough for the mean to be the newest value
+        pipeline.upstream = { told, at_us: now_us - 1e6 };
+        receive(now_us);
         found.push(newest());
       }
-      receive(7e6); // nobody has told for five seconds
+      receive(now_us + 5e6); // nobody has told for five seconds
       return [...found, newest(), [...pipeline.series.named.keys()]]"""
     assert js.run("pipeline_state config", body) == [
         ["-", "-", 25],
@@ -182,3 +184,17 @@ def test_what_waits_upstream_is_drawn_among_the_buffers_while_it_is_known(js: Js
         ["-", "-", 25],
         ["buffer Redis queue", "buffer outbox", "buffer socket"],
     ]
+
+
+def test_levels_on_the_chart_are_a_mean_of_two_seconds(js: JsRunner) -> None:
+    """Two workers are 0, 50 or 100 % busy, twelve times a second; a queue that fills is seen all the same."""
+    body = """const rows = new named_row.NamedRows();
+      const level = (waiting, at_us) => rows.next({ processes: [], buffers: [
+        { name: "workers", waiting, capacity: 2 }] }, null, at_us)["buffer workers"];
+      level(2, 0);
+      const flapping = [], full = [];
+      for (let n = 1; n <= 80; n += 1) flapping.push(level(2 * (n % 2), n * 250e3));
+      for (let n = 81; n <= 100; n += 1) full.push(level(2, n * 250e3));
+      const late = flapping.slice(40);
+      return [Math.min(...late) > 40, Math.max(...late) < 60, full[7] > 75, full[19] > 95]"""
+    assert js.run("named_row", body) == [True, True, True, True]

@@ -135,6 +135,8 @@ def test_two_pipelines_are_not_comparable_where_their_loads_differ_or_a_generato
       texts.push(go(20, 20, 19, "e"));
       store.processes = [{{ name: "fleet", cpu_percent: 97 }}, {{ name: "redis", cpu_percent: 99 }}];
       texts.push(look.why_not(store, 0));
+      store.pipelines[1].refilling = true;
+      texts.push(look.why_not(store, 0));
       store.pipelines[1].liveness = () => "stale";
       texts.push(look.why_not(store, 0));
       return texts"""
@@ -145,6 +147,7 @@ def test_two_pipelines_are_not_comparable_where_their_loads_differ_or_a_generato
         "A is offered 10 % fewer samples than B",
         "",  # ten samples apart in ten seconds: chance
         "the generator (fleet) needs all of a core: it cannot keep its times",
+        "B is sent again what it had lost",
         "B: old figures",
     ]
 
