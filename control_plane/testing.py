@@ -1,8 +1,8 @@
 """`test`: style, types, bandit and tests, in this order; pytest last, so that its closing line ends the output.
 
-Unit tests and those of the page take ten minutes and mind no neighbour, so they run beside the others, in a pytest of
-their own whose output is shown when it ends. Those marked `alone` measure, and stay in the row. With arguments for
-pytest there is one run.
+Unit tests, those of the page and some more mind no neighbour, so they run beside the others, in a pytest of their own
+whose output is shown when it ends. Those marked `alone` measure, and stay in the row. With arguments for pytest there
+is one run.
 
 CI also has the dependencies audited (`LAB_TEST_AUDIT=1`): that asks a service on the network, which tests do not.
 """
@@ -42,7 +42,7 @@ CHECKS: Final = (
     ("mypy", ("mypy",)),
     ("bandit", ("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *SHIPPED)),
 )
-SHARED: Final = ("pytest", "tests/unit", "tests/browser", "-m", "not alone", "-p", "no:cacheprovider")
+SHARED: Final = ("pytest", "-m", "beside and not alone", "-p", "no:cacheprovider")
 BESIDE_WITHIN_S: Final = 1_500.0
 """How long they may take, the machine being shared."""
 

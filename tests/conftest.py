@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,11 @@ settings.register_profile(
 )
 settings.load_profile("lab")
 
+if (
+    signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+):  # under nohup: tests' own children must hear it all the same
+    signal.signal(signal.SIGHUP, lambda *_: None)
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
@@ -21,7 +27,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-BESIDE: Final = tuple(Path(__file__).parent / folder for folder in ("unit", "browser"))
+BESIDE: Final = tuple(
+    Path(__file__).parent / path
+    for path in ("unit", "browser", "integration/test_up.py", "integration/test_lab_bootstrap.py")
+)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -129,6 +129,7 @@ def test_the_dashboard_shows_the_code_of_the_link(board: Page, lab: Lab) -> None
     assert url
     assert re.fullmatch(rf"http://[\d.]+:{lab.port_base}/join#token={JOIN_KIND}\.\d+\.[\w-]+", url)
     assert "//127." not in url
+    expect(code).to_have_attribute("src", re.compile("^data:"))
     drawn = code.get_attribute("src") or ""
     assert unquote(drawn.removeprefix("data:image/svg+xml,")).encode() == qr_code(url)
     assert code.evaluate("image => image.complete && image.naturalWidth > 0")

@@ -61,8 +61,8 @@ def test_what_minds_no_neighbour_runs_beside_the_others_each_test_once(
     ran = steps({})
     assert run_tests((), tests_only=True) == 0
     assert sorted(ran) == [
+        ["pytest", "-m", "beside and not alone", "-p", "no:cacheprovider"],
         ["pytest", "-m", "not compose and (alone or not beside)"],
-        ["pytest", "tests/unit", "tests/browser", "-m", "not alone", "-p", "no:cacheprovider"],
     ]
     assert "lab test: unit tests and tests of the page, run beside the others:" in capsys.readouterr().out
 
