@@ -77,7 +77,7 @@ def test_lists_of_choices_are_kept_and_nothing_half_made(fake_lab: FakeLab, open
 def test_a_fault_is_hidden_once(fake_lab: FakeLab, open_page: OpenPage) -> None:
     page = open_page(fake_lab.url)
     page.locator("#faults").scroll_into_view_if_needed()
-    hidden, form = page.get_by_label("Hidden"), page.locator("#fault-form")
+    hidden, form = page.get_by_role("checkbox", name="Hidden"), page.locator("#fault-form")
     hidden.check()
     page.get_by_label("What", exact=True).select_option("delay")
     page.get_by_label("How much", exact=True).fill("nothing")
