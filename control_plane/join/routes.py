@@ -202,9 +202,7 @@ class Joining:
             await self._tell("phone", producer, "was not heard for 30 s; its place is free")
 
     def _host(self, request: Request) -> str:
-        asked = request.url.hostname or "127.0.0.1"
-        shown = f"[{asked}]" if ":" in asked else asked
-        return phones_host(shown, self._env.text("LAB_HOST"), self._in_container)
+        return phones_host(_asked_host(request), self._env.text("LAB_HOST"), self._in_container)
 
     def _url(self, request: Request) -> str:
         port = self._env.published_port(0)
@@ -212,8 +210,7 @@ class Joining:
         return join_url(base, join_token(self._token, time.time()))
 
     def _ingests(self, request: Request) -> dict[str, str]:
-        asked = request.url.hostname or "127.0.0.1"
-        host = f"[{asked}]" if ":" in asked else asked
+        host = _asked_host(request)
         http, b = self._env.published_port(1), self._env.published_port(3)
         return {
             "http_redis": f"http{self._secure}://{host}:{http}/v1/samples",
@@ -223,6 +220,12 @@ class Joining:
     @property
     def _secure(self) -> str:
         return "s" if self._env.switch("LAB_TLS") else ""
+
+
+def _asked_host(request: Request) -> str:
+    """The host that was asked, as it stands in a URL."""
+    asked = request.url.hostname or "127.0.0.1"
+    return f"[{asked}]" if ":" in asked else asked
 
 
 def _kept(path: Path, otherwise: bool) -> bool:

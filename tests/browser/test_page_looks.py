@@ -156,7 +156,8 @@ def test_the_projector_shows_all_of_itself_on_one_screen(full_page: Any, width: 
 def test_nothing_moves_for_twenty_seconds(fake_lab: FakeLab, full_page: Any, width: int, height: int) -> None:
     """Figures that change their number of digits, fates that come: the sum of all shifts (CLS) is ≤ 0.01."""
     page = full_page(width, height)
-    page.wait_for_timeout(500)  # the scrolling of `full_page` is over
+    page.wait_for_function("() => scrollY === 0")  # the scrolling of `full_page` is over, and drawn
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     fake_lab.audit = healthy(50)
     for maker in fake_lab.makers.values():
         maker.slowness, maker.alerts = 300, []

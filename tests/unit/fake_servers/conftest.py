@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
-from fake_servers.config import FleetConfig
 from fake_servers.control import build_app
 from fake_servers.fleet import Fleet
-from lab_runtime.env import Env
-
-CONFIG = replace(FleetConfig.from_env(Env({})), servers=3)
-HERE = "http://127.0.0.1:8769"
+from tests.support.small_fleet import CONFIG, HERE
 
 
 @pytest.fixture

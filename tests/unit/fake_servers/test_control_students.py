@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,24 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from fake_servers import control_students
-from fake_servers.config import FleetConfig
 from fake_servers.control import build_app
 from fake_servers.fleet import Fleet
-from lab_runtime.env import Env
-
-CONFIG = replace(FleetConfig.from_env(Env({})), servers=2)
-HERE = "http://127.0.0.1:8769"
-
-
-@pytest.fixture
-def fleet() -> Fleet:
-    return Fleet(CONFIG)
-
-
-@pytest.fixture
-def client(fleet: Fleet) -> Iterator[TestClient]:
-    with TestClient(build_app(fleet, CONFIG), HERE) as client:
-        yield client
+from tests.support.small_fleet import CONFIG, HERE
 
 
 def test_health_follows_the_server(client: TestClient, fleet: Fleet) -> None:

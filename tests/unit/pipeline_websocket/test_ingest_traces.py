@@ -12,7 +12,6 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosedOK
 
-from metrics_core.intervals import IntervalSet
 from metrics_core.rate_limit import RateLimit
 from metrics_core.sink import Batch
 from metrics_core.wire import BatchDecoder, encode_batch
@@ -20,6 +19,7 @@ from pipeline_websocket import ingest as module
 from pipeline_websocket.aggregator import Aggregator
 from pipeline_websocket.ingest import Counts, ProducerConnection
 from pipeline_websocket.memory_side import AggregatorSink
+from tests.support.keeping_sink import KeepingSink
 from tests.support.samples import NOW_US, a_run, a_sample
 
 
@@ -42,19 +42,6 @@ class FakeConnection:
         return 0
 
 
-class FakeSink:
-    """Keeps all batches."""
-
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-
-    async def accept(self, batch: Batch) -> None:
-        self.batches.append(batch)
-
-    async def held(self, name: str, epoch: int) -> IntervalSet:
-        return IntervalSet()
-
-
 def note(seq: int = 2, producer: str = "web-01", epoch: int = 3) -> bytes:
     said = {"type": "trace", "producer": producer, "epoch": epoch, "seq": seq, "sent_us": NOW_US - 5}
     return orjson.dumps(said)
@@ -67,7 +54,7 @@ RESUME = b'{"type": "resume", "producer": "web-01", "epoch": 3}'
 def converse(
     monkeypatch: pytest.MonkeyPatch, *frames: bytes, limit: RateLimit | None = None
 ) -> tuple[list[Batch], list[dict[str, Any]], Counts]:
-    connection, sink, counts = FakeConnection(list(frames)), FakeSink(), Counts()
+    connection, sink, counts = FakeConnection(list(frames)), KeepingSink(), Counts()
     monkeypatch.setattr(
         module, "broadcast", lambda to, message, text: to[0].answers.append(orjson.loads(message))
     )

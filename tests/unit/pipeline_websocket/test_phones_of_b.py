@@ -9,11 +9,10 @@ import orjson
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosedOK
 
-from metrics_core.intervals import IntervalSet
-from metrics_core.sink import Batch
 from metrics_core.wire import BatchDecoder, encode_batch
 from pipeline_websocket import ingest as module
 from pipeline_websocket.ingest import Counts, ProducerConnection
+from tests.support.keeping_sink import KeepingSink
 from tests.support.samples import NOW_US, a_sample
 from tests.support.virtual_time import run_virtually
 
@@ -37,23 +36,10 @@ class Socket:
         return 0
 
 
-class Holder:
-    """The sink."""
-
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-
-    async def accept(self, batch: Batch) -> None:
-        self.batches.append(batch)
-
-    async def held(self, name: str, epoch: int) -> IntervalSet:
-        return IntervalSet()
-
-
 def served(
     monkeypatch: Any, frames: list[bytes], *, phones_only: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    socket, holder = Socket(frames), Holder()
+    socket, holder = Socket(frames), KeepingSink()
     monkeypatch.setattr(
         module, "broadcast", lambda _, message, text: socket.answers.append(orjson.loads(message))
     )
